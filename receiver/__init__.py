@@ -1,0 +1,1 @@
+"""One living Feishu card per incident."""

@@ -1,0 +1,1 @@
+"""Where cards are shown: one folder a platform, none importing another."""

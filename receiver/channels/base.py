@@ -1,0 +1,79 @@
+"""What a platform must be able to do, and what it is given to draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from receiver.domain.card import Call, Card, Rung
+from receiver.domain.incident import Incident, Member
+from receiver.domain.outcome import Outcome
+from receiver.domain.reason import CardReason
+from receiver.domain.severity import SeverityScale
+
+
+class Limit(NamedTuple):
+    """At most ``most`` calls in any ``window`` ms share this key; ``name`` is the metric label."""
+
+    key: str
+    most: int
+    window: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything that a card is drawn from; ``people`` are resolved ids, or ``all``."""
+
+    incident: Incident
+    members: Sequence[Member]
+    card: Card
+    now: int
+    reason: CardReason
+    scale: SeverityScale = SeverityScale()  # noqa: RUF009  (a frozen value)
+    people: tuple[str, ...] = ()
+    source_url: str = ""  # overrides the peer's own address in links
+    console_url: str = ""  # server.external_url: where the whole list can be read
+
+
+class Channel(Protocol):
+    """A platform account that can send a message to an address of its own."""
+
+    @property
+    def name(self) -> str:
+        """The configured name, as in ``targets``."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of channel: a metric label, such as ``feishu_app``."""
+
+    def limits(self, call: Call, address: str, message_id: str) -> tuple[Limit, ...]:
+        """Return every limit that a call must stay below."""
+
+    async def people(self, mention: Sequence[str]) -> tuple[str, ...]:
+        """Resolve configured mentions to ids that may stand in a card; unknown ones are dropped."""
+
+    def render(self, view: View, rung: Rung) -> str:
+        """Return the content to send, as text that can be stored and sent again unchanged."""
+
+    async def send(self, address: str, content: str, uuid: str) -> Outcome:
+        """Send a new message; a receipt, where there is one, is the message's id."""
+
+
+@runtime_checkable
+class Edits(Protocol):
+    """A channel that can also change a message and answer to it."""
+
+    async def patch(self, message_id: str, content: str) -> Outcome:
+        """Replace a message's content."""
+
+    def render_reply(self, view: View) -> str:
+        """Return the short reply that calls people back to the card."""
+
+    async def reply(self, message_id: str, content: str, uuid: str) -> Outcome:
+        """Answer to a message, which brings it up again."""
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Return a target's channel name and its address there (empty where it has only one)."""
+    name, _, address = target.partition(":")
+    return name, address

@@ -1,0 +1,247 @@
+"""What a person's click asks for, and the decision what becomes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+from receiver.domain.incident import Incident, Kind, Line, Member, Ownership, muting
+from receiver.domain.matcher import group_key_matchers
+from receiver.domain.person import Actor
+from receiver.domain.reason import ActionReason
+from receiver.domain.silence import (
+    COMMENT_LIMIT,
+    DURATIONS,
+    GROUP_SCOPE,
+    Silence,
+    SilenceState,
+    alert_scope,
+    group_scope,
+)
+
+
+class ActionKind(StrEnum):
+    """The things a card's controls can ask for."""
+
+    ACKNOWLEDGE = "acknowledge"
+    UNACKNOWLEDGE = "unacknowledge"
+    SILENCE = "silence"
+    UNSILENCE = "unsilence"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One click; ``id`` is the same for the same click however often it arrives."""
+
+    id: str
+    kind: ActionKind
+    incident: int
+    actor: Actor
+    at: int
+    card: int = 0
+    generation: int = 0
+    scope: str = GROUP_SCOPE
+    duration: str = ""
+    comment: str = ""
+    silence: str = ""  # for unsilence: the silence's id, or empty for all
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an action changes; ``incident`` is None when it changes nothing."""
+
+    reason: ActionReason
+    incident: Incident | None = None
+    lines: tuple[Line, ...] = ()
+    silences: tuple[Silence, ...] = ()  # those that Alertmanager must now be told of
+
+
+def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Decide what a click does to an incident; the source's own resolve beats any late click."""
+    if known.closed_at is not None:
+        return Verdict(reason=ActionReason.RESOLVED_ALREADY)
+    match action.kind:
+        case ActionKind.ACKNOWLEDGE:
+            return _acknowledge(known, action, now)
+        case ActionKind.UNACKNOWLEDGE:
+            return _unacknowledge(known, action, now)
+        case ActionKind.SILENCE:
+            return _silence(known, members, action, now)
+        case ActionKind.UNSILENCE:
+            return _unsilence(known, action, now)
+        case ActionKind.RESOLVE:
+            return _resolve(known, action, now)
+    assert_never(action.kind)
+
+
+def raise_revision(incident: Incident, now: int, trace: str) -> Incident:
+    """Return the incident one revision later."""
+    return incident._replace(
+        revision=incident.revision + 1, changed_at=now, trace=trace or incident.trace
+    )
+
+
+def _acknowledge(known: Incident, action: Action, now: int) -> Verdict:
+    if known.ack is not None:
+        return Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED)
+    owned = known._replace(ack=Ownership(action.actor, now))
+    return _done(owned, action, now)
+
+
+def _unacknowledge(known: Incident, action: Action, now: int) -> Verdict:
+    if known.ack is None and known.handled is None:
+        return Verdict(reason=ActionReason.NOT_ACKNOWLEDGED)
+    return _done(known._replace(ack=None, handled=None), action, now)
+
+
+def _resolve(known: Incident, action: Action, now: int) -> Verdict:
+    handled = known._replace(handled=Ownership(action.actor, now))
+    if known.kind is Kind.ALERTS:
+        # The source still reports it: only the source can end it.
+        if known.handled is not None:
+            return Verdict(reason=ActionReason.STILL_FIRING)
+        return replace(_done(handled, action, now), reason=ActionReason.STILL_FIRING)
+    return _done(handled._replace(closed_at=now), action, now)
+
+
+def _silence(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
+    if action.duration not in DURATIONS:
+        return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
+    if known.kind is not Kind.ALERTS:
+        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
+    matchers = scope_matchers(known, members, action.scope)
+    if not matchers:
+        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
+    if any(_same(silence, matchers) for silence in known.silences):
+        return Verdict(reason=ActionReason.ALREADY_SILENCED)
+    wanted = Silence(
+        id=action.id,
+        state=SilenceState.REQUESTED,
+        scope=action.scope,
+        matchers=matchers,
+        actor=action.actor,
+        comment=action.comment[:COMMENT_LIMIT],
+        asked_at=action.at,
+        ends_at=action.at + DURATIONS[action.duration],
+    )
+    asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
+    line = Line("silence_requested", f"{action.duration} {action.scope}", action.actor.label)
+    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=(wanted,))
+
+
+def scope_matchers(
+    known: Incident, members: Sequence[Member], scope: str
+) -> tuple[tuple[str, str], ...]:
+    """Return the equality matchers of a scope; empty where it cannot be offered."""
+    firing = [member.labels for member in members if member.firing]
+    if scope == GROUP_SCOPE:
+        return group_scope(known.group_labels, group_key_matchers(known.group_key), firing)
+    for member in members:
+        if member.fingerprint == scope and member.firing:
+            return alert_scope(member.labels)
+    return ()
+
+
+def _same(silence: Silence, matchers: tuple[tuple[str, str], ...]) -> bool:
+    live = silence.state in (SilenceState.REQUESTED, SilenceState.ACTIVE)
+    return live and silence.matchers == matchers
+
+
+def _unsilence(known: Incident, action: Action, now: int) -> Verdict:
+    chosen = tuple(
+        replace(silence, state=SilenceState.EXPIRING)
+        for silence in known.silences
+        if silence.state in (SilenceState.ACTIVE, SilenceState.REQUESTED)
+        and action.silence in ("", silence.id)
+    )
+    if not chosen:
+        return Verdict(reason=ActionReason.NOT_SILENCED)
+    asked = raise_revision(put_silences(known, chosen), now, action.trace)
+    line = Line("unsilence_requested", f"{len(chosen)} silences", action.actor.label)
+    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=chosen)
+
+
+def _done(incident: Incident, action: Action, now: int) -> Verdict:
+    return Verdict(
+        reason=ActionReason.DONE,
+        incident=raise_revision(incident, now, action.trace),
+        lines=(Line(action.kind, action.comment[:COMMENT_LIMIT], action.actor.label),),
+    )
+
+
+def put_silences(incident: Incident, changed: tuple[Silence, ...]) -> Incident:
+    """Return the incident with these silences in the place of those with the same id."""
+    by_id = {silence.id: silence for silence in changed}
+    return incident._replace(
+        silences=tuple(by_id.get(silence.id, silence) for silence in incident.silences)
+    )
+
+
+def muted(incident: Incident, members: Sequence[Member]) -> int:
+    """Count the firing alerts that a silence is known to mute."""
+    return sum(1 for member in members if member.firing and muting(incident, member.labels))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What Alertmanager answered about one silence of one incident."""
+
+    incident: int
+    silence: str
+    state: SilenceState
+    silence_id: str = ""
+    problem: str = ""
+
+
+def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
+    """Decide what Alertmanager's answer about a silence does to its incident."""
+    found = next((silence for silence in known.silences if silence.id == told.silence), None)
+    if found is None or not _may_become(found.state, told.state):
+        return Verdict(reason=ActionReason.REPEATED)
+    after = replace(
+        found,
+        state=told.state,
+        silence_id=told.silence_id or found.silence_id,
+        problem=told.problem,
+        confirmed_at=now if told.state is SilenceState.ACTIVE else found.confirmed_at,
+    )
+    line = Line(f"silence_{told.state}", told.problem or told.silence_id, found.actor.label)
+    incident = raise_revision(put_silences(known, (after,)), now, "")
+    return Verdict(reason=ActionReason.DONE, incident=incident, lines=(line,), silences=(after,))
+
+
+def _may_become(now: SilenceState, then: SilenceState) -> bool:
+    return then in _NEXT[now]
+
+
+_NEXT: dict[SilenceState, frozenset[SilenceState]] = {
+    SilenceState.REQUESTED: frozenset(
+        {SilenceState.ACTIVE, SilenceState.FAILED, SilenceState.EXPIRED}
+    ),
+    SilenceState.ACTIVE: frozenset({SilenceState.EXPIRED}),
+    # Back to active: the unsilence failed, and Alertmanager still mutes.
+    SilenceState.EXPIRING: frozenset({SilenceState.EXPIRED, SilenceState.ACTIVE}),
+    SilenceState.EXPIRED: frozenset(),
+    SilenceState.FAILED: frozenset(),
+}
+
+
+def lapse(known: Incident, now: int) -> Verdict:
+    """End the silences whose time is over; what they muted is shown as firing again."""
+    over = tuple(
+        replace(silence, state=SilenceState.EXPIRED)
+        for silence in known.silences
+        if silence.holds and silence.ends_at <= now
+    )
+    if not over:
+        return Verdict(reason=ActionReason.REPEATED)
+    incident = raise_revision(put_silences(known, over), now, "")
+    return Verdict(reason=ActionReason.DONE, incident=incident, lines=(Line("silence_expired"),))
+
+
+def next_lapse(incident: Incident) -> int | None:
+    """Return when the clock must look at the incident's silences again, or None."""
+    ends = [silence.ends_at for silence in incident.silences if silence.holds]
+    return min(ends, default=None)

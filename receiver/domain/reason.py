@@ -1,0 +1,83 @@
+"""The closed sets of reasons: each decision names one, and the name is the metric label."""
+
+from enum import StrEnum
+
+
+class BodyReason(StrEnum):
+    """What one accepted body did to its group's incident."""
+
+    FIRST = "first"
+    REOPENED = "reopened"
+    SEVERITY_RAISED = "severity_raised"
+    NEW_ALERTS = "new_alerts"
+    SOME_RESOLVED = "some_resolved"
+    ALL_RESOLVED = "all_resolved"
+    TRUNCATED = "truncated"
+    REPEAT = "repeat"
+    DUPLICATE = "duplicate"
+    UNKNOWN_RESOLVED = "unknown_resolved"
+    MESSAGE = "message"
+
+
+class CardReason(StrEnum):
+    """Why a card is created, edited, called for, or left alone."""
+
+    FIRST = "first"
+    LATE = "late"
+    REOPENED = "reopened"
+    SEVERITY_RAISED = "severity_raised"
+    NEW_ALERTS = "new_alerts"
+    SOME_RESOLVED = "some_resolved"
+    ALL_RESOLVED = "all_resolved"
+    HANDLED = "handled"
+    SILENCED = "silenced"
+    UNSILENCED = "unsilenced"
+    SILENCE_FAILED = "silence_failed"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    TRUNCATED = "truncated"
+    REPEAT = "repeat"
+    MESSAGE = "message"
+    SETTLED_AGAIN = "settled_again"  # an edit repeated because its last outcome is unknown
+    REPLACED = "replaced"  # a new generation took the place of the old message
+    UNCHANGED = "unchanged"
+    NO_EDIT = "no_edit"
+    NEVER_SHOWN = "never_shown"
+
+
+class NotifyReason(StrEnum):
+    """What people are called for by a reply to the card; per route ``notify``."""
+
+    REOPENED = "reopened"
+    NEW_ALERTS = "new_alerts"
+    SEVERITY_RAISED = "severity_raised"
+    REPEAT = "repeat"
+
+
+class ActionReason(StrEnum):
+    """What became of a click."""
+
+    DONE = "done"
+    REQUESTED = "requested"
+    REPEATED = "repeated"
+    ALREADY_ACKNOWLEDGED = "already_acknowledged"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    ALREADY_SILENCED = "already_silenced"
+    NOT_SILENCED = "not_silenced"
+    NOTHING_TO_SILENCE = "nothing_to_silence"
+    RESOLVED_ALREADY = "resolved_already"
+    STILL_FIRING = "still_firing"
+    OLD_CARD = "old_card"
+    UNKNOWN_CARD = "unknown_card"
+    UNKNOWN_CHOICE = "unknown_choice"
+    BUSY = "busy"
+
+
+class State(StrEnum):
+    """What an incident's card must say at a glance; it chooses the header's colour."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    SUPPRESSED = "suppressed"
+    RESOLVED = "resolved"
+    NOTE = "note"

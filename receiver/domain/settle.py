@@ -1,0 +1,189 @@
+"""What a call's outcome makes of its card."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from receiver.domain.card import (
+    MINUTE,
+    SECOND,
+    SETTLE_AGAIN,
+    Call,
+    Card,
+    CardState,
+    Rung,
+    Shown,
+    replaced,
+)
+from receiver.domain.outcome import (
+    Delivered,
+    Outcome,
+    Rejected,
+    RejectReason,
+    Retry,
+    RetryReason,
+)
+
+BACKOFF_BASE = SECOND // 2
+BACKOFF_CAP = MINUTE
+LOCK_RETRY = SECOND
+# A code that nobody has documented may still be a passing fault, but not for ever.
+UNKNOWN_PATIENCE = 10 * MINUTE
+REPLY_HORIZON = 55 * MINUTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A card after an outcome, and what the operators must learn of it."""
+
+    card: Card
+    delivered: bool = False
+    dead: str = ""
+    possible_duplicate: bool = False
+
+
+def back_off(failures: int, after: int, luck: float) -> int:
+    """Return how long to wait in ms: full jitter up to a doubling cap, never below ``after``.
+
+    ``luck`` is a random number in [0, 1).
+    """
+    ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 16))
+    return max(after, int(ceiling * luck)) + (int(BACKOFF_BASE * luck) if after else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The call that was made: what it showed, and as of which revision."""
+
+    call: Call
+    revision: int
+    shown: Shown
+    trace: str = ""
+
+
+def settle(card: Card, sent: Sent, outcome: Outcome, now: int, luck: float) -> Settlement:
+    """Decide what a call's outcome makes of the card."""
+    landed = replace(card, in_flight=None, flown_at=None)
+    match outcome:
+        case Delivered(receipt):
+            return Settlement(card=_delivered(landed, sent, receipt, now), delivered=True)
+        case Retry() as retry:
+            return _retry(landed, sent, retry, now, luck)
+        case Rejected() as rejected:
+            return _rejected(landed, sent, rejected, now)
+    assert_never(outcome)
+
+
+def _delivered(card: Card, sent: Sent, receipt: str, now: int) -> Card:
+    calm = replace(card, failures=0, failing_since=None, problem="", trace=sent.trace)
+    if sent.call is Call.REPLY:
+        called = max(sent.revision, card.called + 1)
+        return _due(replace(calm, called=called, marks=sent.shown.marks, reply_at=None), now)
+    first = sent.call in (Call.CREATE, Call.POST)
+    shown = replace(
+        calm,
+        shown=max(card.shown, sent.revision),
+        last=sent.shown,
+        settle_at=None,
+        attempt=None,
+        message_id=receipt if first and receipt else card.message_id,
+        sent_at=now if first else card.sent_at,
+        called=max(card.called, sent.revision) if first else card.called,
+        marks=sent.shown.marks if first else card.marks,
+    )
+    return _due(shown, now)
+
+
+def _due(card: Card, now: int) -> Card:
+    """Look at a card that was just shown once more: a reply, or a newer revision, may wait."""
+    return replace(card, due_at=now)
+
+
+def _retry(card: Card, sent: Sent, retry: Retry, now: int, luck: float) -> Settlement:
+    since = card.failing_since if card.failing_since is not None else now
+    if retry.reason is RetryReason.UNKNOWN_CODE and now - since >= UNKNOWN_PATIENCE:
+        return _rejected(card, sent, Rejected(RejectReason.UNKNOWN_CODE, retry.detail), now)
+    unsure = retry.reason.ambiguous
+    failed = replace(
+        card,
+        failures=card.failures + 1,
+        failing_since=since,
+        problem=retry.detail or retry.reason,
+        due_at=now + _pause(card, retry, luck),
+    )
+    if sent.call is Call.PATCH and unsure:
+        again = now + SETTLE_AGAIN
+        return Settlement(card=replace(failed, settle_at=again, due_at=again))
+    if sent.call is Call.CREATE and card.attempt is not None:
+        attempt = card.attempt._replace(ambiguous=card.attempt.ambiguous or unsure)
+        return Settlement(card=replace(failed, attempt=attempt))
+    if sent.call is Call.REPLY and now - (card.reply_at or now) >= REPLY_HORIZON:
+        given_up = replace(failed, called=card.called + 1, marks=sent.shown.marks, reply_at=None)
+        return Settlement(card=given_up, possible_duplicate=unsure)
+    return Settlement(card=failed, possible_duplicate=sent.call is Call.POST and unsure)
+
+
+def _pause(card: Card, retry: Retry, luck: float) -> int:
+    if retry.reason in (RetryReason.CARD_LOCKED, RetryReason.IN_FLIGHT):
+        return max(LOCK_RETRY, retry.after)
+    return back_off(card.failures, retry.after, luck)
+
+
+def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlement:
+    reason = rejected.reason
+    if reason is RejectReason.MENTION and not card.mentions_dropped and card.mention:
+        plain = replace(card, mentions_dropped=True, attempt=None, due_at=now)
+        return Settlement(card=plain)
+    if sent.call is Call.REPLY:
+        # The card itself is shown; a reply that is refused for good is given up, and counted.
+        given_up = replace(
+            card,
+            called=card.called + 1,
+            marks=sent.shown.marks,
+            reply_at=None,
+            due_at=now,
+            problem=rejected.detail,
+        )
+        return Settlement(card=given_up)
+    if sent.call is Call.PATCH and reason in (RejectReason.GONE, RejectReason.TOO_OLD):
+        return Settlement(card=replaced(card, now))
+    if reason.ladder and card.rung < Rung.TEXT:
+        lower = Rung(card.rung + 1)
+        if sent.call is Call.PATCH and lower is Rung.TEXT:
+            # A card cannot be edited into a text: the text is a message of its own.
+            return Settlement(card=replace(replaced(card, now), rung=Rung.TEXT))
+        return Settlement(card=replace(card, rung=lower, attempt=None, due_at=now))
+    return _dead(card, rejected)
+
+
+def _dead(card: Card, rejected: Rejected) -> Settlement:
+    why = f"{rejected.reason}: {rejected.detail}" if rejected.detail else str(rejected.reason)
+    dead = replace(
+        card, state=CardState.DEAD, problem=why, due_at=None, attempt=None, settle_at=None
+    )
+    return Settlement(card=dead, dead=rejected.reason)
+
+
+def done_nothing(card: Card, revision: int, shown: Shown | None, now: int) -> Card:
+    """Settle a card whose newest revision needs no call; ``shown`` None keeps what was shown."""
+    return replace(
+        card,
+        shown=max(card.shown, revision),
+        last=card.last if shown is None else shown,
+        marks=card.marks,
+        failures=0,
+        failing_since=None,
+        due_at=now,
+    )
+
+
+def crashed(card: Card, now: int) -> Card:
+    """Return a card whose call was cut off by a crash: its outcome is unknown."""
+    if card.in_flight is None:
+        return card
+    landed = replace(card, in_flight=None, flown_at=None, due_at=now)
+    if card.in_flight is Call.PATCH:
+        again = (card.flown_at or now) + SETTLE_AGAIN
+        return replace(landed, settle_at=again, due_at=max(now, again))
+    if card.in_flight is Call.CREATE and card.attempt is not None:
+        return replace(landed, attempt=card.attempt._replace(ambiguous=True))
+    return landed
