@@ -198,22 +198,27 @@ class Conclusion:
 def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
     """Decide what Alertmanager's answer about a silence does to its incident."""
     found = next((silence for silence in known.silences if silence.id == told.silence), None)
-    if found is None or not _may_become(found.state, told.state):
+    then = None if found is None else _becomes(found, told.state)
+    if found is None or then is None:
         return Verdict(reason=ActionReason.REPEATED)
     after = replace(
         found,
-        state=told.state,
+        state=then,
         silence_id=told.silence_id or found.silence_id,
         problem=told.problem,
         confirmed_at=now if told.state is SilenceState.ACTIVE else found.confirmed_at,
     )
-    line = Line(f"silence_{told.state}", told.problem or told.silence_id, found.actor.label)
+    line = Line(f"silence_{then}", told.problem or told.silence_id, found.actor.label)
     incident = raise_revision(put_silences(known, (after,)), now, "")
     return Verdict(reason=ActionReason.DONE, incident=incident, lines=(line,), silences=(after,))
 
 
-def _may_become(now: SilenceState, then: SilenceState) -> bool:
-    return then in _NEXT[now]
+def _becomes(silence: Silence, told: SilenceState) -> SilenceState | None:
+    """Return the state that an answer leads to, or None where it comes too late to matter."""
+    if silence.state is SilenceState.EXPIRING and not silence.silence_id:
+        # Unsilenced before Alertmanager had answered: a silence that exists must still be ended.
+        return SilenceState.EXPIRING if told is SilenceState.ACTIVE else SilenceState.EXPIRED
+    return told if told in _NEXT[silence.state] else None
 
 
 _NEXT: dict[SilenceState, frozenset[SilenceState]] = {

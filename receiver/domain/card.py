@@ -266,8 +266,11 @@ def next_step(
     if card.state is CardState.DEAD:
         return Wait(None)
     news = picture(incident, members)
-    if card.last is None and card.attempt is None and _unseen(card, incident):
-        return Settle(CardReason.NEVER_SHOWN)
+    if card.last is None and card.attempt is None:
+        if card.shown >= card.wanted:
+            return Wait(None)
+        if _unseen(card, incident):
+            return Settle(CardReason.NEVER_SHOWN)
     if ability is Ability.POSTS_ONLY or card.rung is Rung.TEXT:
         # A text cannot be edited into anything, whatever the channel can do with cards.
         return _next_post(card, news)

@@ -56,6 +56,7 @@ class Notice(NamedTuple):
     title: str = ""
     links: tuple[tuple[str, str], ...] = ()
     once: str = ""  # an id that is accepted once in 24 hours
+    plain: bool = False  # shown as a text, not as a card
     trace: str = ""
 
 
@@ -109,6 +110,7 @@ class Incident(NamedTuple):
     peers: dict[str, int] = {}  # noqa: RUF012  (never mutated) # peer -> time of its last body
     repeat_at: int = 0
     trace: str = ""
+    plain: bool = False
 
 
 class Line(NamedTuple):
@@ -195,6 +197,7 @@ def _open(notice: Notice, rules: Rules, now: int) -> Change:
         peers={notice.external_url: now},
         repeat_at=now,
         trace=notice.trace,
+        plain=notice.plain,
     )
     reason = BodyReason.MESSAGE if message else BodyReason.FIRST
     line = Line(reason, f"{len(members)} alerts" if len(members) != 1 else "1 alert")
@@ -244,6 +247,30 @@ def _advance(
     )
     written = (*told.joined, *told.resolved, *told.refreshed)
     return Change(reason, incident, written, raised=True, lines=(_told_line(reason, told),))
+
+
+def share(
+    known: Incident,
+    members: Mapping[str, Member],
+    notice: Notice,
+    rules: Rules,
+    now: int,
+) -> Change | None:
+    """Decide what a body tells another open incident of the same source about shared alerts.
+
+    An alert has one state, whatever groups it is in. None when there is nothing new.
+    """
+    shared = tuple(alert for alert in notice.alerts if alert.fingerprint in members)
+    told = _compare(members, shared, rules.scale, now)
+    if known.closed_at is not None or not (told.joined or told.resolved):
+        return None
+    quiet = notice._replace(alerts=shared, truncated=known.truncated, placements=())
+    change = _advance(known, members, quiet, told, now)
+    # The other group's peer has not spoken to this group: its clock of repeats stays.
+    after = change.incident and change.incident._replace(
+        peers=known.peers, repeat_at=known.repeat_at, external_url=known.external_url
+    )
+    return change._replace(incident=after)
 
 
 def _reopen(

@@ -10,8 +10,16 @@ from receiver.domain.card import (
     Call,
     Card,
     CardState,
+    Create,
+    Patch,
+    Post,
+    Replace,
+    Reply,
     Rung,
+    Settle,
     Shown,
+    Step,
+    Wait,
     replaced,
 )
 from receiver.domain.outcome import (
@@ -22,6 +30,7 @@ from receiver.domain.outcome import (
     Retry,
     RetryReason,
 )
+from receiver.domain.reason import CardReason
 
 BACKOFF_BASE = SECOND // 2
 BACKOFF_CAP = MINUTE
@@ -55,6 +64,7 @@ class Sent:
     """The call that was made: what it showed, and as of which revision."""
 
     call: Call
+    reason: CardReason
     revision: int
     shown: Shown
     trace: str = ""
@@ -152,10 +162,11 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
             # A card cannot be edited into a text: the text is a message of its own.
             return Settlement(card=replace(replaced(card, now), rung=Rung.TEXT))
         return Settlement(card=replace(card, rung=lower, attempt=None, due_at=now))
-    return _dead(card, rejected)
+    return dead_letter(card, rejected)
 
 
-def _dead(card: Card, rejected: Rejected) -> Settlement:
+def dead_letter(card: Card, rejected: Rejected) -> Settlement:
+    """Give a card up until something changes, or it is replayed."""
     why = f"{rejected.reason}: {rejected.detail}" if rejected.detail else str(rejected.reason)
     dead = replace(
         card, state=CardState.DEAD, problem=why, due_at=None, attempt=None, settle_at=None
@@ -163,17 +174,29 @@ def _dead(card: Card, rejected: Rejected) -> Settlement:
     return Settlement(card=dead, dead=rejected.reason)
 
 
-def done_nothing(card: Card, revision: int, shown: Shown | None, now: int) -> Card:
-    """Settle a card whose newest revision needs no call; ``shown`` None keeps what was shown."""
-    return replace(
-        card,
-        shown=max(card.shown, revision),
-        last=card.last if shown is None else shown,
-        marks=card.marks,
-        failures=0,
-        failing_since=None,
-        due_at=now,
-    )
+_CALLS: dict[type[Step], Call] = {
+    Create: Call.CREATE,
+    Patch: Call.PATCH,
+    Post: Call.POST,
+    Reply: Call.REPLY,
+}
+
+
+def taken(card: Card, step: Step, revision: int, now: int) -> Card:
+    """Return the card as a step begins: in flight for a call, settled or put off for none."""
+    match step:
+        case Settle():
+            shown = max(card.shown, revision)
+            return replace(card, shown=shown, failures=0, failing_since=None, due_at=now)
+        case Wait(until):
+            return replace(card, due_at=until)
+        case Replace():
+            return replaced(card, now)
+        case Reply():
+            first = now if card.reply_at is None else card.reply_at
+            return replace(card, in_flight=Call.REPLY, flown_at=now, reply_at=first)
+        case _:
+            return replace(card, in_flight=_CALLS[type(step)], flown_at=now)
 
 
 def crashed(card: Card, now: int) -> Card:

@@ -1,0 +1,314 @@
+"""One card from its decision to the platform's answer."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from opentelemetry.trace import Span, SpanKind
+from structlog.typing import FilteringBoundLogger
+
+from receiver.channels.base import Channel, Edits, Limit, View, split_target
+from receiver.deliver.budget import Ledger
+from receiver.domain.card import (
+    Ability,
+    Attempt,
+    Call,
+    Card,
+    Create,
+    Patch,
+    Post,
+    Reply,
+    Settle,
+    create_uuid_text,
+    picture,
+    post_uuid_text,
+    reply_uuid_text,
+)
+from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
+from receiver.domain.reason import CardReason
+from receiver.domain.settle import Sent, Settlement
+from receiver.domain.severity import CRITICAL, SeverityScale
+from receiver.store.base import Due, Store, Unavailable, Work
+from receiver.telemetry import attributes
+from receiver.telemetry.metrics import Metrics
+from receiver.telemetry.tracing import Tracing
+
+# Any fixed namespace will do: what matters is that equal texts give equal ids.
+NAMESPACE = uuid.UUID("6f1b6a0c-54a1-4a53-9d2c-6a8b6e6f7c11")
+
+STORE_PAUSE = 0.5  # seconds between tries to keep an outcome
+
+Calling = Create | Patch | Reply | Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlets:
+    """The configuration in force, as delivery needs it."""
+
+    channels: Mapping[str, Channel]
+    scale: SeverityScale
+    source_urls: Mapping[str, str]
+    console_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a delivery needs; ``outlets`` gives the configuration in force."""
+
+    outlets: Callable[[], Outlets]
+    store: Store
+    ledger: Ledger
+    metrics: Metrics
+    tracing: Tracing
+    log: FilteringBoundLogger
+    now: Callable[[], int]
+    luck: Callable[[], float]
+    pause: Callable[[float], Awaitable[None]]  # seconds
+
+
+def ability(channel: Channel) -> Ability:
+    """Say what a channel can do with a message once it is sent."""
+    return Ability.EDITS if isinstance(channel, Edits) else Ability.POSTS_ONLY
+
+
+def expected_call(channel: Channel, due: Due) -> Call:
+    """Guess the call that a card will need, to ask for room before it is decided."""
+    if ability(channel) is Ability.POSTS_ONLY:
+        return Call.POST
+    return Call.PATCH if due.message_id else Call.CREATE
+
+
+class _Undrawable(Exception):
+    """The card cannot be drawn, through our own fault; a plainer one may be."""
+
+
+class Worker:
+    """Does with one card what is decided at the moment of sending."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def deliver(self, due: Due, limits: tuple[Limit, ...], channel: Channel) -> None:
+        """Decide and do; ``limits`` are already counted for the expected call."""
+        means = self._means
+        now = means.now()
+        work = await means.store.begin(due.card, ability(channel), now)
+        if work is None or not isinstance(work.step, Create | Patch | Reply | Post):
+            means.ledger.cancel(limits)
+            if work is not None:
+                self._note_quiet(work, channel)
+            return
+        card = work.card
+        exact = self._limits(channel, card)
+        means.ledger.cancel(limits)
+        wait, _ = means.ledger.wait(exact, critical=due.rank <= CRITICAL, now=now)
+        if wait:
+            await means.store.release(card.id, now + wait)
+            return
+        means.ledger.start(exact)
+        means.metrics.delivery.decisions.of(channel.kind, work.step.reason).inc()
+        await self._call(work, work.step, channel, exact)
+
+    def _limits(self, channel: Channel, card: Card) -> tuple[Limit, ...]:
+        call = card.in_flight or Call.CREATE
+        return channel.limits(call, split_target(card.target)[1], card.message_id)
+
+    def _note_quiet(self, work: Work, channel: Channel) -> None:
+        if not isinstance(work.step, Settle):
+            return
+        delivery = self._means.metrics.delivery
+        delivery.decisions.of(channel.kind, work.step.reason).inc()
+        if work.step.reason is CardReason.NEVER_SHOWN:
+            delivery.never_shown.inc()
+
+    async def _call(
+        self, work: Work, step: Calling, channel: Channel, limits: tuple[Limit, ...]
+    ) -> None:
+        means = self._means
+        snapshot = work.snapshot
+        with means.tracing.tracer.start_as_current_span(
+            f"process {channel.kind}",
+            kind=SpanKind.CONSUMER,
+            links=means.tracing.link_to(snapshot.incident.trace),
+            attributes=_attributes(work, step),
+        ) as span:
+            shown = picture(snapshot.incident, snapshot.members)
+            sent = Sent(
+                call=work.card.in_flight or Call.CREATE,
+                reason=step.reason,
+                revision=snapshot.incident.revision,
+                shown=shown,
+                trace=means.tracing.traceparent_of(span),
+            )
+            sent, outcome = await self._attempt(work, step, channel, sent)
+            now = means.now()
+            means.ledger.finish(limits, now)
+            settlement = await self._settle(work.card.id, sent, outcome, limits, now)
+            self._note(work, channel, sent, outcome, settlement, span)
+
+    async def _attempt(
+        self, work: Work, step: Calling, channel: Channel, sent: Sent
+    ) -> tuple[Sent, Outcome]:
+        """Make the call; our own faults end as outcomes, so that the card is never left hanging."""
+        try:
+            return await self._send(work, step, channel, sent)
+        except Unavailable:
+            # Only a create's intent is kept between deciding and sending: nothing was sent.
+            return sent, Retry(RetryReason.UNREACHABLE, 0, "the store did not keep the intent")
+        except _Undrawable as fault:
+            return sent, Rejected(RejectReason.CONTENT, str(fault))
+        except Exception as fault:  # noqa: BLE001  (the one place: a card is never left hanging)
+            self._means.log.exception("delivery fault", card=work.card.id, target=work.card.target)
+            detail = f"{type(fault).__name__} while sending"
+            return sent, Retry(RetryReason.UNKNOWN_CODE, 0, detail)
+
+    async def _send(
+        self, work: Work, step: Calling, channel: Channel, sent: Sent
+    ) -> tuple[Sent, Outcome]:
+        card = work.card
+        _, address = split_target(card.target)
+        match step:
+            case Create():
+                return await self._create(work, channel, sent)
+            case Post(reason):
+                content = await self._draw(work, channel, reason)
+                key = _uuid(post_uuid_text(card))
+                return sent, await channel.send(address, content, key)
+            case Patch(reason):
+                content = await self._draw(work, channel, reason)
+                return sent, await _edits(channel).patch(card.message_id, content)
+            case Reply(reason):
+                edits = _edits(channel)
+                content = edits.render_reply(await self._view(work, channel, reason))
+                key = _uuid(reply_uuid_text(card))
+                return sent, await edits.reply(card.message_id, content, key)
+        assert_never(step)
+
+    async def _create(self, work: Work, channel: Channel, sent: Sent) -> tuple[Sent, Outcome]:
+        """Send a card for the first time, or exactly what was tried before."""
+        card = work.card
+        _, address = split_target(card.target)
+        attempt = card.attempt
+        if attempt is None or not attempt.ambiguous:
+            attempt = Attempt(
+                uuid=_uuid(create_uuid_text(card)),
+                content=await self._draw(work, channel, sent.reason),
+                revision=sent.revision,
+                first_at=self._means.now(),
+                shown=sent.shown,
+            )
+            await self._means.store.attempt(replace(card, attempt=attempt), self._means.now())
+        exact = replace(sent, revision=attempt.revision, shown=attempt.shown)
+        return exact, await channel.send(address, attempt.content, attempt.uuid)
+
+    async def _draw(self, work: Work, channel: Channel, reason: CardReason) -> str:
+        view = await self._view(work, channel, reason)
+        try:
+            return channel.render(view, work.card.rung)
+        except Exception as fault:
+            self._means.log.exception("card cannot be drawn", card=work.card.id)
+            raise _Undrawable(f"{type(fault).__name__} while drawing") from fault
+
+    async def _settle(
+        self, card: int, sent: Sent, outcome: Outcome, limits: tuple[Limit, ...], now: int
+    ) -> Settlement:
+        """Keep what became of a call, however long the store needs to take it."""
+        keys = tuple(limit.key for limit in limits)
+        while True:
+            try:
+                return await self._means.store.settle(
+                    card, sent, outcome, keys, now, self._means.luck()
+                )
+            except Unavailable as failure:
+                if failure.reason == "closed":
+                    raise
+                await self._means.pause(STORE_PAUSE)
+
+    async def _view(self, work: Work, channel: Channel, reason: CardReason) -> View:
+        outlets = self._means.outlets()
+        incident = work.snapshot.incident
+        calls = work.card.last is None or isinstance(work.step, Reply)
+        mention = work.card.mention if calls and not work.card.mentions_dropped else ()
+        return View(
+            incident=incident,
+            members=work.snapshot.members,
+            card=work.card,
+            now=self._means.now(),
+            reason=reason,
+            scale=outlets.scale,
+            people=await channel.people(mention) if mention else (),
+            source_url=outlets.source_urls.get(incident.source, ""),
+            console_url=outlets.console_url,
+        )
+
+    def _note(  # noqa: PLR0913, PLR0917  (the one place where all of it is counted)
+        self,
+        work: Work,
+        channel: Channel,
+        sent: Sent,
+        outcome: Outcome,
+        settlement: Settlement,
+        span: Span,
+    ) -> None:
+        delivery = self._means.metrics.delivery
+        name, reason = _told(outcome)
+        delivery.attempts.of(channel.kind, sent.call, name, reason).inc()
+        span.set_attribute("receiver.outcome", name)
+        span.set_attribute("receiver.outcome.reason", reason)
+        if settlement.delivered and sent.call is not Call.REPLY:
+            waited = max(self._means.now() - work.card.pending_since, 0) / 1000
+            severity = "critical" if work.snapshot.incident.rank <= CRITICAL else "other"
+            exemplar = self._means.tracing.exemplar_of(span)
+            delivery.latency.of(channel.kind, severity).observe(waited, exemplar)
+        if settlement.possible_duplicate:
+            delivery.possible_duplicates.of(channel.kind).inc()
+        if settlement.dead:
+            delivery.dead_lettered.of(channel.kind, settlement.dead).inc()
+        level = self._means.log.info if settlement.delivered else self._means.log.warning
+        level(
+            "delivery",
+            incident=work.card.incident,
+            card=work.card.id,
+            target=work.card.target,
+            call=sent.call,
+            reason=sent.reason,
+            outcome=name,
+            outcome_reason=reason,
+            detail=settlement.card.problem,
+        )
+
+
+def _told(outcome: Outcome) -> tuple[str, str]:
+    match outcome:
+        case Delivered():
+            return "delivered", "delivered"
+        case Retry(reason):
+            return "retry", reason
+        case Rejected(refusal):
+            return "rejected", refusal
+    assert_never(outcome)
+
+
+def _edits(channel: Channel) -> Edits:
+    if not isinstance(channel, Edits):
+        raise TypeError(f"{channel.name} cannot edit messages")
+    return channel
+
+
+def _uuid(text: str) -> str:
+    return str(uuid.uuid5(NAMESPACE, text))
+
+
+def _attributes(work: Work, step: Calling) -> dict[str, str | int]:
+    return {
+        attributes.MESSAGING_SYSTEM: "feishu",
+        attributes.MESSAGING_OPERATION_NAME: "process",
+        attributes.MESSAGING_OPERATION_TYPE: "process",
+        attributes.TARGET: work.card.target.partition(":")[0],
+        attributes.INCIDENT: work.card.incident,
+        attributes.CARD: work.card.id,
+        attributes.CARD_REVISION: work.snapshot.incident.revision,
+        attributes.REASON: step.reason,
+        attributes.GROUP_KEY: work.snapshot.incident.group_key[:512],
+    }

@@ -1,0 +1,1 @@
+"""Webhooks in: authenticate, parse, apply, answer."""

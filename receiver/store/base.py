@@ -1,0 +1,225 @@
+"""What the stages may expect of a store, as numbered promises, and the values it speaks in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from receiver.domain.action import Action, Conclusion, Verdict
+from receiver.domain.card import Ability, Card, Step
+from receiver.domain.incident import Incident, Member, Notice, Rules
+from receiver.domain.outcome import Outcome, Rejected
+from receiver.domain.reason import BodyReason
+from receiver.domain.settle import Sent, Settlement
+from receiver.domain.silence import Silence
+
+# Errors:
+#
+# StoreError
+#   Unavailable   the change is not known to be durable: answer 503, the sender tries again
+#   Poisoned      this batch cannot be applied because of our own fault: quarantine it
+#   Unusable      the store cannot be opened: the message says why, and the cure
+
+
+class StoreError(Exception):
+    """Something the store could not do."""
+
+
+class Unavailable(StoreError):
+    """The change is not known to be durable; ``reason`` is the metric label."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason
+
+
+class Poisoned(StoreError):
+    """A batch that cannot be applied, through our own fault; nothing of it is kept."""
+
+
+class Unusable(StoreError):
+    """The store cannot be opened; the message says why, and the cure."""
+
+
+class Applied(NamedTuple):
+    """What a notice did; ``incident`` is 0 where it kept nothing."""
+
+    reason: BodyReason
+    incident: int
+    revision: int
+    raised: bool
+
+
+class Snapshot(NamedTuple):
+    """An incident as of one moment, with its alerts."""
+
+    incident: Incident
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    """What an action did; ``card`` is the clicked one, ``busy`` when its edit is unsettled."""
+
+    verdict: Verdict
+    snapshot: Snapshot | None = None
+    card: Card | None = None
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A card, its incident, and what was decided to do; a call's card is in flight from here."""
+
+    card: Card
+    snapshot: Snapshot
+    step: Step
+
+
+class Due(NamedTuple):
+    """A card that something is to be done about, in the order of its target's queue."""
+
+    card: int
+    rank: int
+    message_id: str
+
+
+class Waiting(NamedTuple):
+    """A target with cards to look at, and when the first of them is due."""
+
+    target: str
+    due_at: int
+
+
+class Spent(NamedTuple):
+    """A call that was answered: the limit keys it counts against, and when (Unix ms)."""
+
+    keys: tuple[str, ...]
+    at: int
+
+
+class Entry(NamedTuple):
+    """A line of the timeline, as kept."""
+
+    at: int
+    kind: str
+    detail: str
+    actor: str
+    trace: str
+
+
+class Figures(NamedTuple):
+    """What the store holds, read in one snapshot; ages and times in ms."""
+
+    waiting: dict[str, int]  # target -> cards to show
+    oldest: dict[str, int]  # target -> when the oldest of them was accepted
+    dead: int
+    quarantined: int
+    size: int
+    open_incidents: int
+
+
+class Store(Protocol):
+    """The only place where the stages meet.
+
+    1. A method that changes something returns only after the change is durable.
+    2. A change is whole or not at all, whatever crashes; one that raised ``Unavailable`` may
+       have been kept all the same, and making it again changes nothing more.
+    3. ``apply`` decides on the newest kept state; bodies are applied one after another.
+    4. A body that cannot be applied harms no other body, though they share a commit.
+    5. Each change of an incident raises ``wanted`` on all its cards in the same transaction;
+       a group has at most one open incident, and a target at most one card of an incident.
+    6. An action is applied once, however often its id arrives; again it answers the same.
+    7. A card in flight is given to nobody else until it is settled; one that a crash left in
+       flight is recovered at the next start as a call with an unknown outcome.
+    8. ``attempt`` keeps exactly what is about to be sent, before it is sent.
+    9. Calls that were answered are remembered longer than the longest limit window.
+    10. What an incident went through is in its timeline, in order, and never changed.
+    11. A body in quarantine is kept once, with a count; the total is bounded.
+    12. The cost of a change does not grow with the number of incidents that are over.
+    """
+
+    async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
+        """Apply one body.
+
+        Raises:
+            Unavailable: it is not known to be durable.
+            Poisoned: it cannot be applied.
+
+        """
+
+    async def quarantine(self, source: str, body: bytes, problem: str, now: int) -> bool:
+        """Keep a body that cannot be applied; False when the room for such bodies is used up."""
+
+    async def act(self, action: Action, now: int) -> Acted:
+        """Apply a click, before any body that waits."""
+
+    async def conclude(self, told: Conclusion, now: int) -> Snapshot | None:
+        """Keep Alertmanager's answer about a silence; None when it changes nothing."""
+
+    async def lapse(self, now: int) -> tuple[int, int | None]:
+        """End silences whose time is over; return how many, and when to look again."""
+
+    async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
+        """Return the silences that Alertmanager must still be told of, or asked about."""
+
+    async def waiting(self, now: int) -> Sequence[Waiting]:
+        """Return the targets that have cards to look at, now or later."""
+
+    async def due(self, target: str, now: int, most: int) -> Sequence[Due]:
+        """Return a target's cards to look at, the most urgent first."""
+
+    async def begin(self, card: int, ability: Ability, now: int) -> Work | None:
+        """Decide what to do with a card, and put it in flight if that is a call.
+
+        None when it is in flight already, or gone.
+        """
+
+    async def attempt(self, card: Card, now: int) -> None:
+        """Keep a create's exact content before its first call."""
+
+    async def release(self, card: int, due_at: int) -> None:
+        """Take a card out of flight: its call was never made."""
+
+    async def settle(
+        self, card: int, sent: Sent, outcome: Outcome, keys: Sequence[str], now: int, luck: float
+    ) -> Settlement:
+        """Keep what became of a call, and the windows it counts against."""
+
+    async def recover(self, now: int, busy: Sequence[int]) -> Sequence[Card]:
+        """Return the cards that were left in flight, but for the busy, and put them out of it."""
+
+    async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
+        """Make a card a dead letter without a call."""
+
+    async def spent(self, since: int) -> Sequence[Spent]:
+        """Return the calls answered since then."""
+
+    async def once(self, key: str, until: int, now: int) -> bool:
+        """Say whether this key is new; it is remembered until then."""
+
+    async def snapshot(self, incident: int) -> Snapshot | None:
+        """Return an incident with its alerts."""
+
+    async def incidents(self, before: int, most: int) -> Sequence[Incident]:
+        """Return incidents with a smaller id, the newest first; ``before`` 0 means from the end."""
+
+    async def timeline(self, incident: int) -> Sequence[Entry]:
+        """Return what an incident went through, the oldest first."""
+
+    async def cards(self, incident: int) -> Sequence[Card]:
+        """Return an incident's cards, or with 0 those that are not yet shown."""
+
+    async def dead_letters(self, most: int) -> Sequence[Card]:
+        """Return the cards that were rejected for good, the newest first."""
+
+    async def revive(self, card: int, now: int) -> bool:
+        """Try a dead letter again; False when there is no such."""
+
+    async def figures(self) -> Figures:
+        """Return what the store holds, in one snapshot."""
+
+    async def prune(self, before: int, now: int, most: int) -> int:
+        """Forget incidents that ended before then, a few at a time; return how many."""
+
+    async def close(self) -> None:
+        """Finish what waits, and close."""

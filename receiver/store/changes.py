@@ -1,0 +1,312 @@
+"""The changes of the SQLite engine: each is read, decided and written in one transaction."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from receiver.domain.action import (
+    Action,
+    Conclusion,
+    Verdict,
+    conclude,
+    decide,
+    lapse,
+)
+from receiver.domain.card import (
+    AFTER_CLICK,
+    Ability,
+    Call,
+    Card,
+    CardState,
+    Replace,
+    Rung,
+    Settle,
+    Step,
+    next_step,
+)
+from receiver.domain.incident import Change, Incident, Line, Member, Notice, Rules, absorb, share
+from receiver.domain.outcome import Outcome, Rejected
+from receiver.domain.reason import ActionReason, BodyReason, CardReason
+from receiver.domain.settle import Sent, Settlement, crashed, dead_letter, settle, taken
+from receiver.domain.silence import SilenceState
+from receiver.store import statements as sql
+from receiver.store.base import Acted, Applied, Work
+from receiver.store.codec import decode_card, group_digest
+from receiver.store.rows import (
+    keep_change,
+    keep_incident,
+    keep_lines,
+    load_card,
+    load_members,
+    load_snapshot,
+    mark_members,
+    newest_of_group,
+    put_card,
+    sharing,
+)
+
+Connection = sqlite3.Connection
+
+ONCE_FOR = 24 * 3_600_000  # an agent's message id is shown once in this time
+QUARANTINE_MOST = 1_000
+CALLS_KEPT = 120_000  # twice the longest limit window
+
+
+def apply_notice(db: Connection, notice: Notice, rules: Rules, now: int) -> Applied:
+    """Apply one body: read what is known, decide, write."""
+    if notice.once and not first_time(db, notice.once, now + ONCE_FOR):
+        return Applied(BodyReason.DUPLICATE, 0, 0, raised=False)
+    key = group_digest(notice.source, notice.receiver, notice.group_key)
+    known = newest_of_group(db, key)
+    members = {} if known is None else load_members(db, known.id)
+    change = absorb(known, members, notice, rules, now)
+    number = keep_change(db, key, change, notice.placements, now)
+    if known is not None and change.incident is not None and not change.opened:
+        _mark_turn(db, known, change.incident)
+    if change.members or change.incident is None:
+        _share(db, number, notice, change, rules, now)
+    revision = 0 if change.incident is None else change.incident.revision
+    return Applied(change.reason, number, revision, change.raised)
+
+
+def _mark_turn(db: Connection, before: Incident, after: Incident) -> None:
+    """Mark all alerts of an incident that was closed or re-opened."""
+    if (before.closed_at is None) != (after.closed_at is None):
+        mark_members(db, after)
+
+
+def _share(
+    db: Connection, number: int, notice: Notice, change: Change, rules: Rules, now: int
+) -> None:
+    """Tell the other open incidents that hold the same alerts."""
+    told = change.members or notice.alerts
+    incident = change.incident or Incident(
+        0, notice.source, notice.receiver, notice.group_key, notice.kind, "", {}, now
+    )
+    fingerprints = [member.fingerprint for member in told]
+    for other in sharing(db, incident, number, fingerprints):
+        snapshot = load_snapshot(db, other)
+        if snapshot is None:
+            continue
+        members = {member.fingerprint: member for member in snapshot.members}
+        shared = share(snapshot.incident, members, notice, rules, now)
+        if shared is not None and shared.incident is not None:
+            keep_change(db, b"", shared, (), now)
+            _mark_turn(db, snapshot.incident, shared.incident)
+
+
+def first_time(db: Connection, key: str, until: int) -> bool:
+    """Say whether a key is new, and remember it."""
+    return db.execute(sql.ONCE, (key, until)).rowcount == 1
+
+
+def quarantine(db: Connection, source: str, body: bytes, problem: str, now: int) -> bool:
+    """Keep a body that cannot be applied; equal bodies are one row."""
+    digest = hashlib.sha256(source.encode() + b"\0" + body).digest()
+    if db.execute(sql.QUARANTINED, (now, digest)).rowcount:
+        return True
+    if db.execute(sql.COUNT_QUARANTINE).fetchone()[0] >= QUARANTINE_MOST:
+        return False
+    db.execute(sql.INSERT_QUARANTINE, (digest, source, body, problem, now))
+    return True
+
+
+def act(db: Connection, action: Action, now: int) -> Acted:
+    """Apply a click once."""
+    card = load_card(db, action.card) if action.card else None
+    snapshot = load_snapshot(db, action.incident)
+    if snapshot is None or (action.card and (card is None or card.incident != action.incident)):
+        return Acted(verdict=Verdict(reason=ActionReason.UNKNOWN_CARD))
+    before = db.execute(sql.ACTION, (action.id,)).fetchone()
+    if before is not None:
+        return Acted(verdict=Verdict(reason=ActionReason.REPEATED), snapshot=snapshot, card=card)
+    verdict = _judge(snapshot.incident, snapshot.members, card, action, now)
+    _keep_action(db, action, verdict, now)
+    if verdict.incident is not None:
+        keep_incident(db, verdict.incident, verdict.lines, now)
+        for silence in verdict.silences:
+            db.execute(sql.PUT_INTENT, (silence.id, action.incident))
+    busy = card is not None and _busy(card)
+    return Acted(
+        verdict=verdict,
+        snapshot=load_snapshot(db, action.incident),
+        card=None if card is None else _clicked(db, card.id, now, busy=busy),
+        busy=busy,
+    )
+
+
+def _judge(
+    incident: Incident, members: Sequence[Member], card: Card | None, action: Action, now: int
+) -> Verdict:
+    if card is not None and action.generation and action.generation != card.generation:
+        return Verdict(reason=ActionReason.OLD_CARD)
+    return decide(incident, members, action, now)
+
+
+def _keep_action(db: Connection, action: Action, verdict: Verdict, now: int) -> None:
+    value = msgspec.json.encode(action)
+    db.execute(sql.INSERT_ACTION, (action.id, action.incident, now, str(verdict.reason), value))
+
+
+def _busy(card: Card) -> bool:
+    """Whether an edit of the card is unsettled, so that an answer must not carry a card."""
+    return card.in_flight is Call.PATCH or card.settle_at is not None
+
+
+def _clicked(db: Connection, number: int, now: int, *, busy: bool) -> Card | None:
+    """Hold edits back for a moment: the answer to the click carries a card."""
+    card = load_card(db, number)
+    if card is None or busy:
+        return card
+    later = now + AFTER_CLICK
+    held = replace(card, clicked_at=now, due_at=max(card.due_at or later, later))
+    put_card(db, held)
+    return held
+
+
+def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
+    """Keep Alertmanager's answer; the intent is over when nothing is left to be asked."""
+    snapshot = load_snapshot(db, told.incident)
+    if snapshot is None:
+        db.execute(sql.DROP_INTENT, (told.silence,))
+        return False
+    verdict = conclude(snapshot.incident, told, now)
+    if verdict.incident is not None:
+        keep_incident(db, verdict.incident, verdict.lines, now)
+    if not any(silence.state is SilenceState.EXPIRING for silence in verdict.silences):
+        db.execute(sql.DROP_INTENT, (told.silence,))
+    return verdict.incident is not None
+
+
+def apply_lapse(db: Connection, now: int) -> tuple[int, int | None]:
+    """End silences whose time is over."""
+    ended = 0
+    for (number,) in db.execute(sql.LAPSING, (now,)).fetchall():
+        snapshot = load_snapshot(db, number)
+        verdict = None if snapshot is None else lapse(snapshot.incident, now)
+        if verdict is not None and verdict.incident is not None:
+            keep_incident(db, verdict.incident, verdict.lines, now)
+            ended += 1
+    row = db.execute(sql.NEXT_LAPSE).fetchone()
+    db.execute(sql.DROP_SEEN, (now,))
+    return ended, row[0]
+
+
+def begin(db: Connection, number: int, ability: Ability, now: int) -> Work | None:
+    """Decide what to do with a card, and put it in flight if that is a call."""
+    card = load_card(db, number)
+    if card is None or card.in_flight is not None:
+        return None
+    snapshot = load_snapshot(db, card.incident)
+    if snapshot is None:
+        return None
+    step = next_step(card, snapshot.incident, snapshot.members, ability, now)
+    after = taken(card, step, snapshot.incident.revision, now)
+    put_card(db, after)
+    keep_lines(db, card.incident, _step_lines(card, step), now, "")
+    return Work(card=after, snapshot=snapshot, step=step)
+
+
+def _step_lines(card: Card, step: Step) -> tuple[Line, ...]:
+    match step:
+        case Settle(reason):
+            return (Line(f"card_{reason}", card.target),)
+        case Replace(reason, duplicate):
+            kind = "possible_duplicate" if duplicate else f"card_{reason}"
+            return (Line(kind, card.target),)
+        case _:
+            return ()
+
+
+def keep_attempt(db: Connection, attempted: Card) -> None:
+    """Keep a create's exact content before its first call."""
+    card = load_card(db, attempted.id)
+    if card is not None:
+        put_card(db, replace(card, attempt=attempted.attempt))
+
+
+def release(db: Connection, number: int, due_at: int) -> None:
+    """Take a card out of flight: its call was never made."""
+    card = load_card(db, number)
+    if card is not None:
+        put_card(db, replace(card, in_flight=None, flown_at=None, due_at=due_at))
+
+
+def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> None:
+    """Make a card a dead letter without a call."""
+    card = load_card(db, number)
+    if card is not None:
+        settlement = dead_letter(card, rejected)
+        put_card(db, settlement.card)
+        detail = f"{card.target}: {settlement.card.problem}"
+        keep_lines(db, card.incident, (Line("dead_lettered", detail),), now, "")
+
+
+def revive(db: Connection, number: int, now: int) -> bool:
+    """Try a dead letter again, from the top of the ladder."""
+    card = load_card(db, number)
+    if card is None or card.state is not CardState.DEAD:
+        return False
+    fresh = replace(
+        card, state=CardState.OPEN, rung=Rung.WHOLE, due_at=now, failures=0, failing_since=None
+    )
+    put_card(db, fresh)
+    keep_lines(db, card.incident, (Line("replayed", card.target),), now, "")
+    return True
+
+
+def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstances)
+    db: Connection,
+    *,
+    number: int,
+    sent: Sent,
+    outcome: Outcome,
+    keys: Sequence[str],
+    now: int,
+    luck: float,
+) -> Settlement:
+    """Keep what became of a call."""
+    db.execute(sql.INSERT_CALL, (now, msgspec.json.encode(keys).decode()))
+    db.execute(sql.DROP_CALLS, (now - CALLS_KEPT,))
+    card = load_card(db, number)
+    if card is None:  # its incident was forgotten while the call was made
+        return Settlement(card=Card(id=number, incident=0, target="", due_at=None))
+    settlement = settle(card, sent, outcome, now, luck)
+    put_card(db, settlement.card)
+    keep_lines(db, card.incident, _lines(settlement, sent, card), now, sent.trace)
+    return settlement
+
+
+def _lines(settlement: Settlement, sent: Sent, card: Card) -> list[Line]:
+    lines = []
+    if settlement.delivered:
+        kind = "called" if sent.call is Call.REPLY else "card"
+        lines.append(Line(f"{kind}_{sent.reason}", card.target))
+    if settlement.possible_duplicate:
+        lines.append(Line("possible_duplicate", card.target))
+    if settlement.dead:
+        lines.append(Line("dead_lettered", f"{card.target}: {settlement.card.problem}"))
+    if settlement.card.generation > card.generation:
+        lines.append(Line(f"card_{CardReason.REPLACED}", card.target))
+    return lines
+
+
+def recover(db: Connection, now: int, busy: tuple[int, ...]) -> list[Card]:
+    """Put the cards that were left in flight out of it, as calls of unknown outcome."""
+    rows = db.execute(sql.IN_FLIGHT).fetchall()
+    cut_off = [decode_card(row) for row in rows if row[0] not in busy]
+    for card in cut_off:
+        put_card(db, crashed(card, now))
+    return cut_off
+
+
+def prune(db: Connection, before: int, most: int) -> int:
+    """Forget incidents that ended before then."""
+    over = [row[0] for row in db.execute(sql.OVER, (before, most)).fetchall()]
+    for number in over:
+        for statement in sql.DROP_INCIDENT:
+            db.execute(statement, (number,))
+    return len(over)

@@ -1,0 +1,65 @@
+"""How values become the bytes that the store keeps."""
+
+import hashlib
+from dataclasses import replace
+from functools import lru_cache
+
+import msgspec
+
+from receiver.domain.card import Card, CardState, Rung
+from receiver.domain.incident import Incident, Member, Placement
+
+encode = msgspec.json.Encoder().encode
+_incident = msgspec.json.Decoder(Incident)
+_member = msgspec.json.Decoder(Member)
+_card = msgspec.json.Decoder(Card)
+
+# One row of the table of cards:
+# id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, value
+CardRow = tuple[int, int, str, int, int, int | None, int, int, int, bytes]
+
+
+def group_digest(source: str, receiver: str, group_key: str) -> bytes:
+    """Return a group's key of fixed length: group keys are arbitrarily long."""
+    text = f"{source}\0{receiver}\0{group_key}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def decode_incident(number: int, value: bytes) -> Incident:
+    """Return an incident as kept."""
+    return _incident.decode(value)._replace(id=number)
+
+
+def decode_member(value: bytes) -> Member:
+    """Return an alert of an incident as kept."""
+    return _member.decode(value)
+
+
+def decode_card(row: CardRow) -> Card:
+    """Return a card as kept; what has a column of its own is read from there."""
+    number, incident, target, wanted, shown, due_at, pending_since, dead, _, value = row
+    return replace(
+        _card.decode(value),
+        id=number,
+        incident=incident,
+        target=target,
+        wanted=wanted,
+        shown=shown,
+        due_at=due_at,
+        pending_since=pending_since,
+        state=CardState.DEAD if dead else CardState.OPEN,
+    )
+
+
+@lru_cache(maxsize=1024)
+def new_card(placement: Placement, *, plain: bool) -> bytes:
+    """Return the value of a card that nothing has happened to yet."""
+    card = Card(
+        id=0,
+        incident=0,
+        target=placement.target,
+        mention=placement.mention,
+        notify=placement.notify,
+        rung=Rung.TEXT if plain else Rung.WHOLE,
+    )
+    return encode(card)

@@ -1,0 +1,167 @@
+"""Reading and writing whole values inside one transaction of the SQLite engine."""
+
+import sqlite3
+from collections.abc import Iterable
+
+import msgspec
+
+from receiver.domain.action import next_lapse
+from receiver.domain.card import Card, CardState
+from receiver.domain.incident import Change, Incident, Line, Member, Placement
+from receiver.store import statements as sql
+from receiver.store.base import Snapshot
+from receiver.store.codec import (
+    decode_card,
+    decode_incident,
+    decode_member,
+    encode,
+    new_card,
+)
+
+Connection = sqlite3.Connection
+
+
+def newest_of_group(db: Connection, key: bytes) -> Incident | None:
+    """Return the newest incident of a group."""
+    row = db.execute(sql.NEWEST_OF_GROUP, (key,)).fetchone()
+    return None if row is None else decode_incident(row[0], row[1])
+
+
+def load_members(db: Connection, incident: int) -> dict[str, Member]:
+    """Return an incident's alerts by fingerprint."""
+    rows = db.execute(sql.MEMBERS, (incident,))
+    return {fingerprint: decode_member(value) for fingerprint, value in rows}
+
+
+def load_snapshot(db: Connection, incident: int) -> Snapshot | None:
+    """Return an incident with its alerts, the longest firing first, the resolved last."""
+    row = db.execute(sql.INCIDENT, (incident,)).fetchone()
+    if row is None:
+        return None
+    members = sorted(
+        load_members(db, incident).values(),
+        key=lambda member: (not member.firing, member.rank, member.since, member.fingerprint),
+    )
+    return Snapshot(decode_incident(incident, row[1]), tuple(members))
+
+
+def keep_change(
+    db: Connection, key: bytes, change: Change, placements: tuple[Placement, ...], now: int
+) -> int:
+    """Write what a body changes; return the incident's number."""
+    incident = change.incident
+    if incident is None:
+        return 0
+    if change.opened:
+        number = _insert(db, key, incident)
+    else:
+        number = incident.id
+        update_incident(db, incident)
+    _keep_members(db, number, incident, change.members)
+    if not change.raised:
+        return number
+    keep_lines(db, number, change.lines, now, incident.trace)
+    if not change.opened:
+        raise_cards(db, incident, now)
+    place(db, number, incident, placements, now)
+    return number
+
+
+def _insert(db: Connection, key: bytes, incident: Incident) -> int:
+    cursor = db.execute(sql.INSERT_INCIDENT, (key, incident.closed_at, encode(incident)))
+    number = cursor.lastrowid
+    if number is None:  # pragma: no cover  (an INSERT always has one)
+        raise sqlite3.InternalError("no row number")
+    return number
+
+
+def update_incident(db: Connection, incident: Incident) -> None:
+    """Write an incident that exists."""
+    values = (incident.closed_at, next_lapse(incident), encode(incident), incident.id)
+    db.execute(sql.UPDATE_INCIDENT, values)
+
+
+def _keep_members(
+    db: Connection, number: int, incident: Incident, members: Iterable[Member]
+) -> None:
+    live = incident.source if incident.closed_at is None else None
+    rows = [(number, member.fingerprint, live, encode(member)) for member in members]
+    if rows:
+        db.executemany(sql.PUT_MEMBER, rows)
+
+
+def mark_members(db: Connection, incident: Incident) -> None:
+    """Say of all an incident's alerts whether the incident is open."""
+    live = incident.source if incident.closed_at is None else None
+    db.execute(sql.MARK_MEMBERS, (live, incident.id))
+
+
+def place(
+    db: Connection,
+    number: int,
+    incident: Incident,
+    placements: tuple[Placement, ...],
+    now: int,
+) -> None:
+    """Give an incident a card in each target that has none yet."""
+    for placement in placements:
+        values = (
+            number,
+            placement.target,
+            incident.revision,
+            now,
+            incident.rank,
+            new_card(placement, plain=incident.plain),
+        )
+        db.execute(sql.INSERT_CARD, values)
+
+
+def raise_cards(db: Connection, incident: Incident, now: int) -> None:
+    """Make an incident's cards want its revision."""
+    db.execute(sql.RAISE_CARDS, (incident.id, incident.revision, now, incident.rank))
+
+
+def keep_lines(db: Connection, number: int, lines: Iterable[Line], now: int, trace: str) -> None:
+    """Append to an incident's timeline."""
+    for line in lines:
+        db.execute(sql.INSERT_LINE, (number, now, str(line.kind), line.detail, line.actor, trace))
+
+
+def keep_incident(db: Connection, incident: Incident, lines: Iterable[Line], now: int) -> None:
+    """Write an incident that an action or an answer changed, with its cards and timeline."""
+    update_incident(db, incident)
+    mark_members(db, incident)
+    keep_lines(db, incident.id, lines, now, incident.trace)
+    raise_cards(db, incident, now)
+
+
+def load_card(db: Connection, number: int) -> Card | None:
+    """Return a card."""
+    row = db.execute(sql.CARD, (number,)).fetchone()
+    return None if row is None else decode_card(row)
+
+
+def put_card(db: Connection, card: Card) -> None:
+    """Write a card that exists."""
+    values = (
+        card.wanted,
+        card.shown,
+        card.due_at,
+        card.pending_since,
+        card.state is CardState.DEAD,
+        card.in_flight is not None,
+        card.message_id,
+        encode(card),
+        card.id,
+    )
+    db.execute(sql.PUT_CARD, values)
+
+
+def sharing(db: Connection, incident: Incident, number: int, changed: list[str]) -> list[int]:
+    """Return the other open incidents of the same source that hold one of these alerts."""
+    if len(changed) == 1:
+        rows = db.execute(sql.SHARING_ONE, (changed[0], incident.source, number))
+    else:
+        listed = msgspec.json.encode(changed).decode()
+        rows = db.execute(sql.SHARING, (listed, incident.source, number))
+    return [row[0] for row in rows]

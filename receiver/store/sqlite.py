@@ -1,0 +1,352 @@
+"""The embedded engine: SQLite with one connection that writes, and one that reads."""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import IO, TypeVar
+
+import msgspec
+
+from receiver.domain.action import Action, Conclusion
+from receiver.domain.card import Ability, Card
+from receiver.domain.incident import Incident, Notice, Rules
+from receiver.domain.outcome import Outcome, Rejected
+from receiver.domain.settle import Sent, Settlement
+from receiver.domain.silence import Silence
+from receiver.store import changes, schema
+from receiver.store import statements as sql
+from receiver.store.base import (
+    Acted,
+    Applied,
+    Due,
+    Entry,
+    Figures,
+    Snapshot,
+    Spent,
+    Unusable,
+    Waiting,
+    Work,
+)
+from receiver.store.codec import decode_card, decode_incident
+from receiver.store.rows import load_snapshot
+from receiver.store.writer import Commits, Writer
+
+T = TypeVar("T")
+Connection = sqlite3.Connection
+
+CACHE_KIB = 32 * 1024
+STATEMENTS_CACHED = 256
+
+
+class SqliteStore:
+    """The Store on one SQLite file; one process at a time."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience: float,
+        timer: Callable[[], float],
+        commits: Commits,
+    ) -> None:
+        """Open the file, bring its schema up to date, and start writing.
+
+        Raises:
+            Unusable: the file cannot be used; the message says why, and the cure.
+
+        """
+        self._path = path
+        self._log = Path(f"{path}-wal")
+        self._lock = _lock(path)
+        try:
+            connection = _open(path)
+            migrate(connection, path)
+        except (sqlite3.Error, Unusable) as problem:
+            self._lock.close()
+            if isinstance(problem, Unusable):
+                raise
+            raise Unusable(f"store.url: {path} cannot be opened: {problem}") from problem
+        self._connection = connection
+        self._writer = Writer(
+            connection, patience=patience, timer=timer, log_size=self._log_size, commits=commits
+        )
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._reading = threading.local()
+
+    async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
+        """Apply one body (see the protocol)."""
+        return await self._writer.submit(
+            partial(changes.apply_notice, notice=notice, rules=rules, now=now)
+        )
+
+    async def quarantine(self, source: str, body: bytes, problem: str, now: int) -> bool:
+        """Keep a body that cannot be applied (see the protocol)."""
+        return await self._writer.submit(
+            partial(changes.quarantine, source=source, body=body, problem=problem, now=now)
+        )
+
+    async def act(self, action: Action, now: int) -> Acted:
+        """Apply a click (see the protocol)."""
+        return await self._writer.submit_first(partial(changes.act, action=action, now=now))
+
+    async def conclude(self, told: Conclusion, now: int) -> Snapshot | None:
+        """Keep Alertmanager's answer (see the protocol)."""
+        changed = await self._writer.submit_first(
+            partial(changes.apply_conclusion, told=told, now=now)
+        )
+        return await self.snapshot(told.incident) if changed else None
+
+    async def lapse(self, now: int) -> tuple[int, int | None]:
+        """End silences whose time is over (see the protocol)."""
+        return await self._writer.submit(partial(changes.apply_lapse, now=now))
+
+    async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
+        """Return the silences that still need Alertmanager (see the protocol)."""
+        return await self._read(_intents)
+
+    async def waiting(self, now: int) -> Sequence[Waiting]:  # noqa: ARG002  (all, now or later)
+        """Return the targets with cards to look at (see the protocol)."""
+        return await self._read(lambda db: [Waiting(*row) for row in db.execute(sql.TARGETS)])
+
+    async def due(self, target: str, now: int, most: int) -> Sequence[Due]:
+        """Return a target's cards to look at (see the protocol)."""
+        return await self._read(partial(_due, target=target, now=now, most=most))
+
+    async def begin(self, card: int, ability: Ability, now: int) -> Work | None:
+        """Decide what to do with a card (see the protocol)."""
+        return await self._writer.submit(
+            partial(changes.begin, number=card, ability=ability, now=now)
+        )
+
+    async def attempt(self, card: Card, now: int) -> None:  # noqa: ARG002  (part of the promise)
+        """Keep a create's exact content (see the protocol)."""
+        await self._writer.submit(partial(changes.keep_attempt, attempted=card))
+
+    async def release(self, card: int, due_at: int) -> None:
+        """Take a card out of flight (see the protocol)."""
+        await self._writer.submit(partial(changes.release, number=card, due_at=due_at))
+
+    async def settle(
+        self, card: int, sent: Sent, outcome: Outcome, keys: Sequence[str], now: int, luck: float
+    ) -> Settlement:
+        """Keep what became of a call (see the protocol)."""
+        return await self._writer.submit(
+            partial(
+                changes.apply_settlement,
+                number=card,
+                sent=sent,
+                outcome=outcome,
+                keys=keys,
+                now=now,
+                luck=luck,
+            )
+        )
+
+    async def recover(self, now: int, busy: Sequence[int]) -> Sequence[Card]:
+        """Put cards that were left in flight out of it (see the protocol)."""
+        return await self._writer.submit(partial(changes.recover, now=now, busy=tuple(busy)))
+
+    async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
+        """Make a card a dead letter without a call (see the protocol)."""
+        await self._writer.submit(partial(changes.abandon, number=card, rejected=rejected, now=now))
+
+    async def spent(self, since: int) -> Sequence[Spent]:
+        """Return the calls answered since then (see the protocol)."""
+        return await self._read(
+            lambda db: [
+                Spent(tuple(msgspec.json.decode(keys)), at)
+                for at, keys in db.execute(sql.CALLS, (since,))
+            ]
+        )
+
+    async def once(self, key: str, until: int, now: int) -> bool:  # noqa: ARG002
+        """Say whether a key is new (see the protocol)."""
+        return await self._writer.submit_first(partial(changes.first_time, key=key, until=until))
+
+    async def snapshot(self, incident: int) -> Snapshot | None:
+        """Return an incident with its alerts (see the protocol)."""
+        return await self._read(lambda db: load_snapshot(db, incident))
+
+    async def incidents(self, before: int, most: int) -> Sequence[Incident]:
+        """Return incidents, the newest first (see the protocol)."""
+        start = before or (1 << 62)
+        return await self._read(
+            lambda db: [
+                decode_incident(number, value)
+                for number, value in db.execute(sql.INCIDENTS_BEFORE, (start, most))
+            ]
+        )
+
+    async def timeline(self, incident: int) -> Sequence[Entry]:
+        """Return what an incident went through (see the protocol)."""
+        return await self._read(
+            lambda db: [Entry(*row) for row in db.execute(sql.TIMELINE, (incident,))]
+        )
+
+    async def cards(self, incident: int) -> Sequence[Card]:
+        """Return an incident's cards, or those not yet shown (see the protocol)."""
+        if incident:
+            return await self._read(lambda db: _cards(db, sql.CARDS_OF, (incident,)))
+        return await self._read(lambda db: _cards(db, sql.CARDS_WAITING, ()))
+
+    async def dead_letters(self, most: int) -> Sequence[Card]:
+        """Return the cards that were rejected for good (see the protocol)."""
+        return await self._read(lambda db: _cards(db, sql.DEAD, (most,)))
+
+    async def revive(self, card: int, now: int) -> bool:
+        """Try a dead letter again (see the protocol)."""
+        return await self._writer.submit(partial(changes.revive, number=card, now=now))
+
+    async def figures(self) -> Figures:
+        """Return what the store holds (see the protocol)."""
+        size = await asyncio.to_thread(self._size)
+        return await self._read(partial(_figures, size=size))
+
+    async def prune(self, before: int, now: int, most: int) -> int:  # noqa: ARG002
+        """Forget incidents that are long over (see the protocol)."""
+        return await self._writer.submit(partial(changes.prune, before=before, most=most))
+
+    @property
+    def queue_length(self) -> int:
+        """How many changes wait to be committed."""
+        return self._writer.waiting
+
+    async def close(self) -> None:
+        """Finish what waits, and close (see the protocol)."""
+        await self._writer.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        self._connection.close()
+        self._lock.close()
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._run_reader, work)
+
+    def _run_reader(self, work: Callable[[Connection], T]) -> T:
+        db: Connection | None = getattr(self._reading, "db", None)
+        if db is None:
+            db = self._reading.db = _open_reader(self._path)
+        db.execute("BEGIN")
+        try:
+            return work(db)
+        finally:
+            db.execute("ROLLBACK")  # ends the snapshot, so that the log can be folded back
+
+    def _log_size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
+
+    def _size(self) -> int:
+        return self._log_size() + (self._path.stat().st_size if self._path.exists() else 0)
+
+
+def _lock(path: Path) -> IO[str]:
+    """Make sure that this process alone has the file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = Path(f"{path}.lock").open("a+", encoding="utf-8")  # noqa: SIM115  (kept open)
+    except OSError as problem:
+        raise Unusable(
+            f"store.url: {path.parent} cannot be written: {problem.strerror};"
+            " create it, or give it to the user that runs the receiver"
+        ) from problem
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        lock.seek(0)
+        owner = lock.read(32).strip() or "unknown"
+        lock.close()
+        raise Unusable(
+            f"store.url: {path} is in use by another receiver (process {owner}); stop it first,"
+            " or give each receiver a file of its own"
+        ) from problem
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _open(path: Path) -> Connection:
+    db = sqlite3.connect(
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=STATEMENTS_CACHED,
+        timeout=5,
+    )
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, when nobody waits
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    db.execute("PRAGMA temp_store = MEMORY")
+    return db
+
+
+def _open_reader(path: Path) -> Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    db.execute("PRAGMA query_only = ON")
+    db.execute("PRAGMA wal_autocheckpoint = 0")
+    return db
+
+
+def migrate(db: Connection, path: Path) -> None:
+    """Bring a file's schema up to this program's version, a numbered step at a time.
+
+    Raises:
+        Unusable: the file is newer than this program knows.
+
+    """
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > schema.VERSION:
+        raise Unusable(
+            f"store.url: {path} has schema version {version}, this program knows up to"
+            f" {schema.VERSION}; start the newer receiver that wrote it, or restore a backup"
+        )
+    for number in range(version, schema.VERSION):
+        db.execute("BEGIN IMMEDIATE")
+        for statement in schema.MIGRATIONS[number]:
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {number + 1}")
+        db.execute("COMMIT")
+
+
+def _intents(db: Connection) -> list[tuple[Snapshot, Silence]]:
+    rows = db.execute(sql.INTENTS).fetchall()
+    snapshots = {incident: load_snapshot(db, incident) for _, incident in rows}
+    asked = {silence_id for silence_id, _ in rows}
+    return [
+        (snapshot, silence)
+        for snapshot in snapshots.values()
+        if snapshot is not None
+        for silence in snapshot.incident.silences
+        if silence.id in asked
+    ]
+
+
+def _due(db: Connection, target: str, now: int, most: int) -> list[Due]:
+    rows = db.execute(sql.DUE, (target, now, most))
+    return [Due(number, rank, message_id) for number, rank, message_id in rows]
+
+
+def _cards(db: Connection, statement: str, values: tuple[object, ...]) -> list[Card]:
+    return [decode_card(row) for row in db.execute(statement, values)]
+
+
+def _figures(db: Connection, size: int) -> Figures:
+    rows = db.execute(sql.WAITING_CARDS).fetchall()
+    return Figures(
+        waiting={target: count for target, count, _ in rows},
+        oldest={target: oldest for target, _, oldest in rows},
+        dead=db.execute(sql.COUNT_DEAD).fetchone()[0],
+        quarantined=db.execute(sql.COUNT_QUARANTINE).fetchone()[0],
+        size=size,
+        open_incidents=db.execute(sql.OPEN_INCIDENTS).fetchone()[0],
+    )

@@ -1,0 +1,92 @@
+"""Every SQL statement of the SQLite engine, by name."""
+
+NEWEST_OF_GROUP = "SELECT id, value FROM incidents WHERE key = ? ORDER BY id DESC LIMIT 1"
+INCIDENT = "SELECT key, value FROM incidents WHERE id = ?"
+INSERT_INCIDENT = "INSERT INTO incidents (key, closed_at, value) VALUES (?, ?, ?)"
+UPDATE_INCIDENT = "UPDATE incidents SET closed_at = ?, lapse_at = ?, value = ? WHERE id = ?"
+INCIDENTS_BEFORE = "SELECT id, value FROM incidents WHERE id < ? ORDER BY id DESC LIMIT ?"
+LAPSING = "SELECT id FROM incidents WHERE lapse_at <= ? ORDER BY lapse_at LIMIT 100"
+NEXT_LAPSE = "SELECT MIN(lapse_at) FROM incidents WHERE lapse_at IS NOT NULL"
+OPEN_INCIDENTS = "SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL"
+
+MEMBERS = "SELECT fingerprint, value FROM members WHERE incident = ?"
+PUT_MEMBER = "INSERT OR REPLACE INTO members (incident, fingerprint, live, value) VALUES (?,?,?,?)"
+MARK_MEMBERS = "UPDATE members SET live = ? WHERE incident = ?"
+SHARING = (
+    "SELECT DISTINCT incident FROM members WHERE live = ?2 AND incident <> ?3"
+    " AND fingerprint IN (SELECT value FROM json_each(?1))"
+)
+SHARING_ONE = "SELECT incident FROM members WHERE fingerprint = ?1 AND live = ?2 AND incident <> ?3"
+
+CARD_COLUMNS = "id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, value"
+INSERT_CARD = (
+    "INSERT OR IGNORE INTO cards (incident, target, wanted, shown, due_at, pending_since, rank,"
+    " dead, in_flight, message_id, value) VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5, 0, 0, '', ?6)"
+)
+RAISE_CARDS = (
+    "UPDATE cards SET wanted = ?2, rank = ?4, dead = 0, due_at = COALESCE(due_at, ?3),"
+    " pending_since = CASE WHEN shown >= wanted THEN ?3 ELSE pending_since END"
+    " WHERE incident = ?1"
+)
+CARD = f"SELECT {CARD_COLUMNS} FROM cards WHERE id = ?"
+CARDS_OF = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? ORDER BY id"
+CARDS_WAITING = (
+    f"SELECT {CARD_COLUMNS} FROM cards WHERE due_at IS NOT NULL AND shown < wanted LIMIT 1000"
+)
+PUT_CARD = (
+    "UPDATE cards SET wanted = ?, shown = ?, due_at = ?, pending_since = ?, dead = ?,"
+    " in_flight = ?, message_id = ?, value = ? WHERE id = ?"
+)
+IN_FLIGHT = f"SELECT {CARD_COLUMNS} FROM cards WHERE in_flight = 1"
+DEAD = f"SELECT {CARD_COLUMNS} FROM cards WHERE dead = 1 ORDER BY id DESC LIMIT ?"
+TARGETS = (
+    "SELECT target, MIN(due_at) FROM cards WHERE due_at IS NOT NULL AND in_flight = 0"
+    " GROUP BY target"
+)
+# The order of a target's queue: severity, never shown before update, age.
+DUE = (
+    "SELECT id, rank, message_id FROM cards WHERE target = ? AND due_at <= ? AND in_flight = 0"
+    " ORDER BY rank, shown > 0, pending_since LIMIT ?"
+)
+RELEASE_CARD = "UPDATE cards SET in_flight = 0, due_at = ? WHERE id = ?"
+WAITING_CARDS = (
+    "SELECT target, COUNT(*), MIN(pending_since) FROM cards"
+    " WHERE due_at IS NOT NULL AND shown < wanted AND dead = 0 GROUP BY target"
+)
+COUNT_DEAD = "SELECT COUNT(*) FROM cards WHERE dead = 1"
+
+INSERT_LINE = (
+    "INSERT INTO timeline (incident, at, kind, detail, actor, trace) VALUES (?, ?, ?, ?, ?, ?)"
+)
+TIMELINE = (
+    "SELECT at, kind, detail, actor, trace FROM timeline WHERE incident = ? ORDER BY id LIMIT 1000"
+)
+
+ACTION = "SELECT reason FROM actions WHERE id = ?"
+INSERT_ACTION = "INSERT INTO actions (id, incident, at, reason, value) VALUES (?, ?, ?, ?, ?)"
+PUT_INTENT = "INSERT OR REPLACE INTO intents (silence, incident) VALUES (?, ?)"
+DROP_INTENT = "DELETE FROM intents WHERE silence = ?"
+INTENTS = "SELECT silence, incident FROM intents LIMIT 1000"
+
+INSERT_CALL = "INSERT INTO calls (at, keys) VALUES (?, ?)"
+DROP_CALLS = "DELETE FROM calls WHERE at < ?"
+CALLS = "SELECT at, keys FROM calls WHERE at >= ? ORDER BY at"
+
+ONCE = "INSERT OR IGNORE INTO seen (key, until) VALUES (?, ?)"
+DROP_SEEN = "DELETE FROM seen WHERE until <= ?"
+
+QUARANTINED = "UPDATE quarantine SET count = count + 1, last_at = ? WHERE digest = ?"
+COUNT_QUARANTINE = "SELECT COUNT(*) FROM quarantine"
+INSERT_QUARANTINE = (
+    "INSERT INTO quarantine (digest, source, body, problem, count, first_at, last_at)"
+    " VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)"
+)
+
+OVER = "SELECT id FROM incidents WHERE closed_at < ? ORDER BY closed_at LIMIT ?"
+DROP_INCIDENT = (
+    "DELETE FROM incidents WHERE id = ?",
+    "DELETE FROM members WHERE incident = ?",
+    "DELETE FROM cards WHERE incident = ?",
+    "DELETE FROM timeline WHERE incident = ?",
+    "DELETE FROM actions WHERE incident = ?",
+)

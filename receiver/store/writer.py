@@ -1,0 +1,232 @@
+"""One thread that writes: all jobs that wait share one transaction, each in its own savepoint."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from receiver.store.base import Poisoned, StoreError, Unavailable
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], Any]
+
+GROUP_MOST = 512  # jobs in one commit
+QUEUE_MOST = 20_000  # jobs that may wait; more is over capacity
+IDLE = 0.01  # seconds without a job before the log is folded back into the file
+# https://sqlite.org/wal.html: the log must not grow without end while there is never an idle moment
+LOG_MOST = 128 << 20
+SWEEP_EVERY = 0.1  # seconds between looks for jobs that have waited too long
+
+
+class _Job(NamedTuple):
+    work: Work
+    answer: "asyncio.Future[Any]"
+
+
+_Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+class Commits(NamedTuple):
+    """Observers of commits: the seconds one took and the jobs it held; and failures by reason."""
+
+    done: Callable[[float, int], None]
+    failed: Callable[[str], None]
+
+
+class Writer:
+    """Runs jobs on the one connection that writes; each is answered after its commit."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        patience: float,
+        timer: Callable[[], float],
+        log_size: Callable[[], int],
+        commits: Commits,
+    ) -> None:
+        """Start the thread; ``patience`` is the longest that a caller waits, in seconds."""
+        self._connection = connection
+        self._patience = patience
+        self._timer = timer
+        self._log_size = log_size
+        self._commits = commits
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._urgent: SimpleQueue[_Job] = SimpleQueue()
+        self._pending: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._closed = False
+        self._folded = True
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+        self._sweeper = self._loop.call_later(SWEEP_EVERY, self._sweep)
+
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """Queue a job; the future ends after the commit that holds it.
+
+        Raises:
+            Unavailable: too many jobs wait, or the store is closed.
+
+        """
+        job = self._job(work)
+        self._jobs.put(job)
+        return job.answer
+
+    def submit_first(self, work: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """Queue a job before all that wait: a person waits for it."""
+        job = self._job(work)
+        self._urgent.put(job)
+        self._jobs.put(None)  # wakes the thread; it looks at the urgent queue first
+        return job.answer
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return self._jobs.qsize()
+
+    async def close(self) -> None:
+        """Finish what waits, then end the thread."""
+        self._closed = True
+        self._sweeper.cancel()
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _job(self, work: Work) -> _Job:
+        if self._closed:
+            raise Unavailable("closed")
+        if self._jobs.qsize() >= QUEUE_MOST:
+            raise Unavailable("capacity", f"{QUEUE_MOST} changes wait for the store")
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        self._pending.append((self._timer() + self._patience, answer))
+        return _Job(work, answer)
+
+    def _sweep(self) -> None:
+        """Give up, for their callers, on jobs that have waited too long."""
+        now = self._timer()
+        pending = self._pending
+        while pending and (pending[0][1].done() or pending[0][0] <= now):
+            _, answer = pending.popleft()
+            if not answer.done():
+                answer.set_exception(Unavailable("timeout", "the store did not commit in time"))
+                self._commits.failed("timeout")
+        self._sweeper = self._loop.call_later(SWEEP_EVERY, self._sweep)
+
+    def _run(self) -> None:
+        while True:
+            group = self._gather()
+            if group:
+                self._commit(group)
+            elif self._closed and self._jobs.empty() and self._urgent.empty():
+                return
+
+    def _gather(self) -> list[_Job]:
+        """Wait for a job, then take all that wait, the urgent ones first."""
+        first = self._first()
+        group = self._take_urgent()
+        if first is not None:
+            group.append(first)
+        with contextlib.suppress(Empty):
+            while len(group) < GROUP_MOST:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    group.append(job)
+        return group
+
+    def _first(self) -> _Job | None:
+        if not self._folded:
+            try:
+                return self._jobs.get(timeout=IDLE)
+            except Empty:
+                self._fold()
+        return self._jobs.get()
+
+    def _take_urgent(self) -> list[_Job]:
+        taken: list[_Job] = []
+        with contextlib.suppress(Empty):
+            while True:
+                taken.append(self._urgent.get_nowait())
+        return taken
+
+    def _commit(self, group: list[_Job]) -> None:
+        started = self._timer()
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            # Nobody waits any more for a job whose answer is there, and it was never begun.
+            answers = [_attempt(connection, job) for job in group if not job.answer.done()]
+            connection.execute("COMMIT")
+        except sqlite3.Error as problem:
+            self._undo(group, problem)
+            return
+        self._folded = False
+        self._reply(answers)
+        self._commits.done(self._timer() - started, len(group))
+        if self._log_size() > LOG_MOST:
+            self._fold()
+
+    def _undo(self, group: list[_Job], problem: sqlite3.Error) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        reason = failure_reason(problem)
+        self._commits.failed(reason)
+        self._reply([(job.answer, None, Unavailable(reason, str(problem))) for job in group])
+
+    def _reply(self, answers: list[_Answer]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop ended: nobody waits for an answer
+            self._loop.call_soon_threadsafe(_deliver, answers)
+
+    def _fold(self) -> None:
+        """Fold the log back into the file, off the path of any commit where there is a choice."""
+        self._folded = True
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _attempt(connection: sqlite3.Connection, job: _Job) -> _Answer:
+    """Run a job in a savepoint of its own: what it breaks is its own alone."""
+    connection.execute("SAVEPOINT job")
+    try:
+        result = job.work(connection)
+    except sqlite3.OperationalError:
+        raise  # the store itself fails: so does the whole group
+    except StoreError as problem:
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+        return job.answer, None, problem
+    except Exception as problem:  # noqa: BLE001  (the one place that isolates our own faults)
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+        poisoned = Poisoned(f"{type(problem).__name__}: {problem}")
+        poisoned.__cause__ = problem
+        return job.answer, None, poisoned
+    connection.execute("RELEASE job")
+    return job.answer, result, None
+
+
+def _deliver(answers: list[_Answer]) -> None:
+    for future, result, problem in answers:
+        if future.done():
+            continue
+        if problem is None:
+            future.set_result(result)
+        else:
+            future.set_exception(problem)
+
+
+def failure_reason(problem: sqlite3.Error) -> str:
+    """Name a failure of the store, for the metric."""
+    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+    return {
+        sqlite3.SQLITE_FULL: "disk",
+        sqlite3.SQLITE_IOERR: "disk",
+        sqlite3.SQLITE_READONLY: "disk",
+        sqlite3.SQLITE_BUSY: "locked",
+        sqlite3.SQLITE_LOCKED: "locked",
+        sqlite3.SQLITE_CORRUPT: "corrupt",
+        sqlite3.SQLITE_NOTADB: "corrupt",
+    }.get(code, "other")
