@@ -29,6 +29,7 @@ from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, 
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.severity import CRITICAL, SeverityScale
+from receiver.domain.silence import SilenceState
 from receiver.store.base import Due, Store, Unavailable, Work
 from receiver.telemetry import attributes
 from receiver.telemetry.metrics import Metrics
@@ -158,7 +159,7 @@ class Worker:
             return sent, Retry(RetryReason.UNREACHABLE, 0, "the store did not keep the intent")
         except _Undrawable as fault:
             return sent, Rejected(RejectReason.CONTENT, str(fault))
-        except Exception as fault:  # noqa: BLE001  (the one place: a card is never left hanging)
+        except Exception as fault:
             self._means.log.exception("delivery fault", card=work.card.id, target=work.card.target)
             detail = f"{type(fault).__name__} while sending"
             return sent, Retry(RetryReason.UNKNOWN_CODE, 0, detail)
@@ -228,8 +229,7 @@ class Worker:
     async def _view(self, work: Work, channel: Channel, reason: CardReason) -> View:
         outlets = self._means.outlets()
         incident = work.snapshot.incident
-        calls = work.card.last is None or isinstance(work.step, Reply)
-        mention = work.card.mention if calls and not work.card.mentions_dropped else ()
+        mention = _called(work, reason)
         return View(
             incident=incident,
             members=work.snapshot.members,
@@ -242,7 +242,7 @@ class Worker:
             console_url=outlets.console_url,
         )
 
-    def _note(  # noqa: PLR0913, PLR0917  (the one place where all of it is counted)
+    def _note(
         self,
         work: Work,
         channel: Channel,
@@ -277,6 +277,21 @@ class Worker:
             outcome_reason=reason,
             detail=settlement.card.problem,
         )
+
+
+def _called(work: Work, reason: CardReason) -> tuple[str, ...]:
+    """Return who is called by a message: only its first appearance and replies call anyone."""
+    card = work.card
+    if card.mentions_dropped:
+        return ()
+    if reason is CardReason.SILENCE_FAILED and isinstance(work.step, Reply):
+        failed = (
+            silence
+            for silence in work.snapshot.incident.silences
+            if silence.state is SilenceState.FAILED
+        )
+        return tuple(dict.fromkeys(silence.actor.open_id for silence in failed))
+    return card.mention if card.last is None or isinstance(work.step, Reply) else ()
 
 
 def _told(outcome: Outcome) -> tuple[str, str]:

@@ -45,6 +45,7 @@ class Marks(NamedTuple):
     raised: int = 0
     reopened: int = 0
     repeated: int = 0
+    failed: int = 0  # silences that Alertmanager refused or did not confirm
 
 
 class Shown(NamedTuple):
@@ -179,7 +180,13 @@ def picture(incident: Incident, members: Sequence[Member]) -> Shown:
     return Shown(
         state=state(incident, members),
         firing=sum(member.firing for member in members),
-        marks=Marks(incident.joined, incident.raised, incident.reopened, incident.repeated),
+        marks=Marks(
+            incident.joined,
+            incident.raised,
+            incident.reopened,
+            incident.repeated,
+            sum(silence.state is SilenceState.FAILED for silence in incident.silences),
+        ),
         rank=incident.rank,
         truncated=incident.truncated,
         ack="" if incident.ack is None else incident.ack.actor.open_id,
@@ -207,7 +214,7 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.ALL_RESOLVED, resolved),
         (CardReason.SEVERITY_RAISED, now.marks.raised > last.marks.raised),
         (CardReason.NEW_ALERTS, now.marks.joined > last.marks.joined),
-        (CardReason.SILENCE_FAILED, _failed(now) > _failed(last)),
+        (CardReason.SILENCE_FAILED, now.marks.failed > last.marks.failed),
         (CardReason.SILENCED, _holding(now) > _holding(last)),
         (CardReason.UNSILENCED, now.silences != last.silences),
         (CardReason.HANDLED, now.handled != last.handled),
@@ -219,10 +226,6 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
     )
 
 
-def _failed(shown: Shown) -> int:
-    return sum(1 for _, stand in shown.silences if stand is SilenceState.FAILED)
-
-
 def _holding(shown: Shown) -> int:
     live = (SilenceState.REQUESTED, SilenceState.ACTIVE)
     return sum(1 for _, stand in shown.silences if stand in live)
@@ -230,9 +233,11 @@ def _holding(shown: Shown) -> int:
 
 def why_call(marks: Marks, now: Shown, notify: Sequence[str]) -> CardReason | None:
     """Name what people must notice and have not been called for, or None."""
+    news = now.marks
+    if news.failed > marks.failed:
+        return CardReason.SILENCE_FAILED  # the clicker may have left: they are told all the same
     if now.state not in (State.FIRING, State.ACKNOWLEDGED):
         return None
-    news = now.marks
     unowned = now.state is State.FIRING
     for reason, happened in (
         (NotifyReason.REOPENED, news.reopened > marks.reopened),

@@ -1,0 +1,23 @@
+"""The overview: what comes in, what is shown, what people do, and how the service fares."""
+
+from __future__ import annotations
+
+from dashboards.grafana import Dashboard
+from dashboards.intake import INGEST, OVERVIEW
+from dashboards.outgoing import DELIVERY, LIMITS
+from dashboards.people import CALLBACKS
+from dashboards.runtime import STORE
+
+RUNBOOKS = (
+    "https://github.com/alertmanager-feishu-receiver/alertmanager-feishu-receiver"
+    "/blob/main/docs/runbooks"
+)
+DASHBOARD = Dashboard(
+    uid="alertmanager-feishu-receiver",
+    title="Alertmanager Feishu receiver",
+    description="From a source's webhook to a card that is true, and back.",
+    tags=("alertmanager", "feishu"),
+    anchor="receiver_build_info",
+    runbooks=RUNBOOKS,
+    rows=(OVERVIEW, INGEST, DELIVERY, LIMITS, CALLBACKS, STORE),
+)

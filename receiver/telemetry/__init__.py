@@ -1,0 +1,1 @@
+"""Metrics, traces and logs: each is constructed and passed, none is global."""

@@ -1,0 +1,147 @@
+"""The dashboard is fresh, keeps Grafana's lint rules, and asks only for what exists."""
+
+import re
+from typing import Any
+
+import promql_parser as promql
+import pytest
+
+from dashboards.generate import OVERVIEW, written
+from dashboards.overview import DASHBOARD, RUNBOOKS
+from tests.dashboards.grafana_json import Asked, asked, dashboard, panels
+from tests.rules.promql import RATES, exposed, problems, rated, selectors
+from tests.rules.test_rules import ALERTS, RUNBOOK_URL, rules
+
+SERVICE = exposed()
+UNITS = {"short", "s", "bytes", "ops", "reqps", "percentunit"}
+# Exposed, and neither on the dashboard nor in a rule.
+UNUSED = {
+    "process_virtual_memory_bytes": "comes with the library's process collector; says little",
+}
+
+
+def test_the_committed_file_is_the_generated_one() -> None:
+    assert OVERVIEW.read_text() == written(DASHBOARD)
+
+
+def test_generating_twice_gives_the_same() -> None:
+    assert written(DASHBOARD) == written(DASHBOARD)
+
+
+def test_it_can_be_provisioned() -> None:
+    board = dashboard()
+    assert board["schemaVersion"] == 41
+    assert board["uid"] == "alertmanager-feishu-receiver"
+    assert board["editable"] is False
+    assert "id" not in board
+    assert "__inputs" not in board
+
+
+def test_its_rows_tell_the_story() -> None:
+    rows = [panel["title"] for panel in dashboard()["panels"] if panel["type"] == "row"]
+    assert rows == [
+        "Overview",
+        "Ingest",
+        "Delivery",
+        "Limits and tokens",
+        "Callbacks and actions",
+        "Store and runtime",
+    ]
+
+
+def test_the_datasource_is_a_variable() -> None:
+    variable = dashboard()["templating"]["list"][0]
+    assert (variable["name"], variable["label"]) == ("datasource", "Data source")
+    assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
+
+
+@pytest.mark.parametrize(
+    ("index", "name", "label"), [(1, "job", "Job"), (2, "instance", "Instance")]
+)
+def test_job_and_instance_are_variables(index: int, name: str, label: str) -> None:
+    variable = dashboard()["templating"]["list"][index]
+    assert variable["name"] == name
+    assert variable["label"] == label
+    assert variable["type"] == "query"
+    assert variable["datasource"]["uid"] == "${datasource}"
+    assert variable["multi"] is True
+    assert variable["includeAll"] is True
+    assert variable["allValue"] == ".+"
+    assert variable["refresh"] == 2
+    metric = re.match(r"label_values\((\w+)", variable["definition"])
+    assert metric is not None
+    assert metric[1] in SERVICE.series
+
+
+def test_panels_have_ids_and_places_of_their_own() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+    ids = [panel["id"] for panel in dashboard()["panels"]]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
+    assert panel["datasource"]["uid"] == "${datasource}"
+    for target in panel["targets"]:
+        assert target["datasource"]["uid"] == "${datasource}"
+        assert target["legendFormat"] or panel["type"] == "stat"
+
+
+def test_panels_have_titles_of_their_own() -> None:
+    titles = [panel["title"] for panel in panels()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("query", asked(), ids=lambda query: query.panel)
+def test_a_query_is_true_to_the_service(query: Asked) -> None:
+    expr = promql.parse(query.concrete("5m", "6h"))
+    assert problems(expr, SERVICE) == []
+    original = promql.parse(query.expr.replace("$__rate_interval", "5m").replace("$__range", "6h"))
+    for selector in selectors(original):
+        written_matchers = {str(matcher) for matcher in selector.matchers.matchers}
+        assert {'job=~"$job"', 'instance=~"$instance"'} <= written_matchers
+
+
+@pytest.mark.parametrize("query", asked(), ids=lambda query: query.panel)
+def test_a_rate_follows_the_zoom(query: Asked) -> None:
+    """A rate over time follows Grafana's interval; a single number covers the time shown."""
+    window = "$__rate_interval" if query.kind == "timeseries" else "$__range"
+    rates = [call for call in rated(promql.parse(query.concrete("5m", "6h"))) if call[0] in RATES]
+    assert query.expr.count(f"[{window}]") == len(rates)
+
+
+def test_latency_panels_show_exemplars() -> None:
+    histograms = {query.panel for query in asked() if "_seconds_bucket" in query.expr}
+    with_exemplars = {query.panel for query in asked() if query.exemplars}
+    assert with_exemplars == histograms - {"Critical shown within 10 s"}
+
+
+def test_links_lead_to_runbooks_that_exist() -> None:
+    assert RUNBOOKS == RUNBOOK_URL
+    links = [link["url"] for panel in panels() for link in panel["links"]]
+    assert links
+    assert {link.removeprefix(RUNBOOKS + "/").removesuffix(".md") for link in links} <= set(ALERTS)
+
+
+def test_every_metric_is_used_or_excused() -> None:
+    read = {selector.name for query in asked() for selector in _selectors(query)}
+    read |= {s.name for rule in rules() for s in selectors(promql.parse(rule["expr"]))}
+    unused = {name for name, series in SERVICE.families.items() if not read & set(series)}
+    assert unused == set(UNUSED)
+
+
+def _selectors(query: Asked) -> list[promql.VectorSelector]:
+    return selectors(promql.parse(query.concrete("5m", "6h")))

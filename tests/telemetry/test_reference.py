@@ -1,0 +1,48 @@
+"""The documents say what the code does, and the labels are the domain's own words."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from receiver.alertmanager.client import Call as AlertmanagerCall
+from receiver.alertmanager.client import Result
+from receiver.domain.action import ActionKind
+from receiver.domain.card import Call
+from receiver.telemetry import attributes
+from receiver.telemetry.metrics import (
+    ACTIONS,
+    ALERTMANAGER_CALLS,
+    ALERTMANAGER_OUTCOMES,
+    FEISHU_APP,
+    FEISHU_BOT,
+    Build,
+    Labels,
+    Metrics,
+)
+from tests.telemetry.reference import table
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_table_of_metrics_is_the_registrys() -> None:
+    """To write it anew: python -m tests.telemetry.reference."""
+    lines = (DOCS / "metrics.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith("|") and "receiver_" in line] == table()[2:]
+
+
+@pytest.mark.parametrize("constant", [name for name in vars(attributes) if name.isupper()])
+def test_an_attribute_is_documented(constant: str) -> None:
+    assert f"`{getattr(attributes, constant)}`" in (DOCS / "tracing.md").read_text()
+
+
+def test_the_words_are_the_domains() -> None:
+    assert tuple(ActionKind) == ACTIONS
+    assert {*FEISHU_APP.calls, *FEISHU_BOT.calls} == set(Call)
+    assert set(ALERTMANAGER_CALLS) == set(AlertmanagerCall)
+    assert set(ALERTMANAGER_OUTCOMES) == set(Result)
+
+
+def test_metrics_with_nothing_configured_are_exposed() -> None:
+    metrics = Metrics(CollectorRegistry(), Labels(), Build(version="1", python="3", sqlite="3"))
+    assert b"receiver_build_info" in metrics.expose(None)[0]
