@@ -14,8 +14,9 @@ from starlette.responses import Response
 from receiver.domain.alert import Alert, fingerprint
 from receiver.domain.incident import Kind, Notice
 from receiver.ingest.alertmanager import RETRY_LATER, Tools
-from receiver.ingest.door import Gate, TooLarge, admits, problem, read_body, unauthorized
+from receiver.ingest.door import Gate, admits, unauthorized
 from receiver.store.base import Poisoned, Unavailable
+from receiver.web import TooLarge, problem, read_body
 
 MESSAGE_LIMIT = 1 << 20
 TEXT_LIMIT = 20_000

@@ -10,11 +10,12 @@ from structlog.typing import FilteringBoundLogger
 
 from receiver.domain.reason import BodyReason
 from receiver.ingest import body as bodies
-from receiver.ingest.door import Doors, Gate, TooLarge, admits, problem, read_body, unauthorized
+from receiver.ingest.door import Doors, Gate, admits, unauthorized
 from receiver.store.base import Poisoned, Store, Unavailable
 from receiver.telemetry import attributes
 from receiver.telemetry.metrics import Metrics
 from receiver.telemetry.tracing import Tracing
+from receiver.web import TooLarge, problem, read_body
 
 RETRY_LATER = "the change is not durable yet; the same body may be sent again"
 

@@ -1,4 +1,4 @@
-"""What every webhook does first: who sends, may they, and the body within its limit."""
+"""What every webhook does first: who sends, and may they."""
 
 import base64
 import binascii
@@ -6,15 +6,12 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 
 from receiver.domain.incident import Placement, Rules
+from receiver.web import problem
 
 BODY_LIMIT = 32 << 20
-# Alertmanager logs an answer's body, and nobody else reads it.
-PROBLEM_TYPE = "application/problem+json"
 
 Place = Callable[[Iterable[dict[str, str]], str, str], tuple[Placement, ...]]
 
@@ -35,18 +32,6 @@ class Doors:
 
     gates: Mapping[str, Gate]
     body_limit: int = BODY_LIMIT
-
-
-class TooLarge(Exception):
-    """The body is larger than the limit."""
-
-
-def problem(
-    status: int, title: str, detail: str, headers: dict[str, str] | None = None
-) -> Response:
-    """Return an error as application/problem+json (RFC 9457)."""
-    body = msgspec.json.encode({"title": title, "status": status, "detail": detail})
-    return Response(body, status, headers, media_type=PROBLEM_TYPE)
 
 
 UNAUTHORIZED = "send the source's token as Bearer, or as the password of Basic"
@@ -74,23 +59,3 @@ def _basic_password(scheme: str, value: str) -> str:
     except (binascii.Error, ValueError):
         return ""
     return text.partition(":")[2]
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the whole body.
-
-    Raises:
-        TooLarge: it has more than ``limit`` bytes; the rest is not read.
-
-    """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise TooLarge
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge
-        chunks.append(chunk)
-    return b"".join(chunks)

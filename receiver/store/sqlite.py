@@ -306,10 +306,7 @@ def migrate(db: Connection, path: Path) -> None:
     """
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > schema.VERSION:
-        raise Unusable(
-            f"store.url: {path} has schema version {version}, this program knows up to"
-            f" {schema.VERSION}; start the newer receiver that wrote it, or restore a backup"
-        )
+        raise _newer(path, version)
     for number in range(version, schema.VERSION):
         db.execute("BEGIN IMMEDIATE")
         for statement in schema.MIGRATIONS[number]:
@@ -349,4 +346,32 @@ def _figures(db: Connection, size: int) -> Figures:
         quarantined=db.execute(sql.COUNT_QUARANTINE).fetchone()[0],
         size=size,
         open_incidents=db.execute(sql.OPEN_INCIDENTS).fetchone()[0],
+    )
+
+
+def check(path: Path) -> None:
+    """Open a store as a start would, and close it again, without changing a newer file.
+
+    Raises:
+        Unusable: it could not be opened; the message says why, and the cure.
+
+    """
+    lock = _lock(path)
+    try:
+        if path.exists():
+            db = _open_reader(path)
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            db.close()
+            if version > schema.VERSION:
+                raise _newer(path, version)
+    except sqlite3.Error as problem:
+        raise Unusable(f"store.url: {path} cannot be opened: {problem}") from problem
+    finally:
+        lock.close()
+
+
+def _newer(path: Path, version: int) -> Unusable:
+    return Unusable(
+        f"store.url: {path} has schema version {version}, this program knows up to"
+        f" {schema.VERSION}; start the newer receiver that wrote it, or restore a backup"
     )

@@ -1,0 +1,145 @@
+"""The commands: serve, check, demo, sandbox, render."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+DISTRIBUTION = "alertmanager-feishu-receiver"
+DEFAULT_CONFIG = "/etc/receiver/receiver.yaml"
+
+config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    envvar="RECEIVER_CONFIG",
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(DISTRIBUTION), prog_name="receiver")
+def main() -> None:
+    """One living Feishu card per incident."""
+
+
+@main.command()
+@config_option
+def serve(path: Path) -> None:
+    """Receive webhooks and callbacks until stopped; SIGHUP reloads the configuration."""
+    from receiver.config import BadConfig  # noqa: PLC0415  (each command imports what it needs)
+    from receiver.store.base import Unusable  # noqa: PLC0415
+    from receiver.telemetry.tracing import BadTracingSetting  # noqa: PLC0415
+
+    try:
+        _run(_serve(path))
+    except BadConfig as problem:
+        raise click.ClickException(f"{path} cannot be used:\n{problem}") from None
+    except (Unusable, BadTracingSetting, OSError) as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+@main.command()
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+def check(path: Path) -> None:
+    """Do all that a start does, short of listening, and say what is wrong."""
+    from receiver.checking import check_file  # noqa: PLC0415
+
+    problems, lines = check_file(path, os.environ)
+    for line in lines:
+        click.echo(line)
+    if problems:
+        raise click.ClickException(f"{path} cannot be used:\n" + "\n".join(problems))
+    click.echo(f"{path} is fine")
+
+
+@main.command()
+@click.option("--port", type=int, default=0, help="The page's port; 0 takes any.")
+@click.option("--once", is_flag=True, help="End when the story has been told.")
+def demo(port: int, *, once: bool) -> None:
+    """Show the whole path on this machine: sandbox, receiver, Alertmanager, a few incidents."""
+    from receiver.demo import run_demo  # noqa: PLC0415
+
+    _run(run_demo(click.echo, port=port, once=once))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=int, default=8082, show_default=True, help="The platform's port.")
+@click.option("--page-port", type=int, default=8083, show_default=True, help="The page's port.")
+@click.option("--callback", default="", help="Where clicks go: a receiver's callback URL.")
+def sandbox(host: str, port: int, page_port: int, callback: str) -> None:
+    """Run a Feishu for this machine, with a page that shows its chats."""
+    from receiver.sandbox.server import run as run_sandbox  # noqa: PLC0415
+
+    _run(run_sandbox(host=host, ports=(port, page_port), callback_url=callback, say=click.echo))
+
+
+@main.command()
+@click.argument("body", metavar="BODY", type=click.File("rb"))
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, exists=True),
+    envvar="RECEIVER_CONFIG",
+    help="Take templates and the severity scale from this file.",
+)
+@click.option("--bot", is_flag=True, help="Draw the card of a group bot.")
+def render(body: BinaryIO, path: Path | None, *, bot: bool) -> None:
+    """Print the card that a webhook body would become (BODY is a file, or - for input)."""
+    from receiver.rendering import render_body  # noqa: PLC0415
+
+    problem, card = render_body(body.read(), path, os.environ, bot=bot)
+    if problem:
+        raise click.ClickException(problem)
+    click.echo(card)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a command's coroutine on the fastest loop there is."""
+    import uvloop  # noqa: PLC0415
+
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(work)
+
+
+async def _serve(path: Path) -> None:
+    from receiver.app import App, real_world, running  # noqa: PLC0415
+    from receiver.config import load  # noqa: PLC0415
+    from receiver.telemetry.logs import build_logging  # noqa: PLC0415
+
+    config = load(path, os.environ)
+    logs = build_logging(config.log, sys.stdout.buffer)
+    restore = logs.capture_stdlib()
+    app = App(config, path=path, environ=os.environ, logs=logs, world=real_world())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[str]] = set()
+
+    def reload() -> None:
+        task = asyncio.ensure_future(app.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    async with running(app):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        await stop.wait()
+    restore()
+
+
+if __name__ == "__main__":
+    main()

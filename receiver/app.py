@@ -1,0 +1,432 @@
+"""The composition root: a configuration becomes parts, started in order and stopped in reverse."""
+
+import asyncio
+import contextlib
+import platform
+import random
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from receiver import assembly
+from receiver.alertmanager.silences import Outcome as SilenceOutcome
+from receiver.alertmanager.silences import Silencer, Surroundings
+from receiver.assembly import Parts, Tools
+from receiver.callback.desk import Desk
+from receiver.callback.feishu import CallbackMeans, FeishuCallback
+from receiver.callback.silencing import Silencing
+from receiver.channels.base import split_target
+from receiver.config import BadConfig, Config, load
+from receiver.deliver.budget import Ledger
+from receiver.deliver.dispatcher import Dispatcher
+from receiver.deliver.worker import Means
+from receiver.ingest.agents import AgentWebhook
+from receiver.ingest.alertmanager import AlertmanagerWebhook
+from receiver.ingest.alertmanager import Tools as WebhookTools
+from receiver.ops import Ops, OpsMeans
+from receiver.reconcile.clock import Clock
+from receiver.store.base import Store, Unusable
+from receiver.store.sqlite import SqliteStore
+from receiver.store.writer import Commits
+from receiver.telemetry.logs import LogFactory
+from receiver.telemetry.metrics import Metrics, StoreFigures
+from receiver.telemetry.tracing import Tracing, build_tracing
+from receiver.web import address_of, listen, problem, serving
+
+DISTRIBUTION = "alertmanager-feishu-receiver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Time and chance, as parameters: Unix ms, a monotonic clock in seconds, luck in [0, 1)."""
+
+    now: Callable[[], int]
+    timer: Callable[[], float]
+    luck: Callable[[], float]
+
+    @staticmethod
+    async def pause(seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    @staticmethod
+    async def sleep(event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, that long at most."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+
+
+def real_world() -> World:
+    """Return the machine's own time and chance."""
+    return World(
+        now=lambda: time.time_ns() // 1_000_000,
+        timer=time.monotonic,
+        luck=random.SystemRandom().random,
+    )
+
+
+class App:
+    """One receiver; ``start`` brings the parts up in order, ``stop`` down in reverse."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        path: Path,
+        environ: Mapping[str, str],
+        logs: LogFactory,
+        world: World,
+    ) -> None:
+        self.config = config
+        self._path = path
+        self._environ = environ
+        self._logs = logs
+        self._log = logs("app")
+        self._world = world
+        release = version(DISTRIBUTION)
+        self.tracing: Tracing = build_tracing(environ, release)
+        self.metrics: Metrics = assembly.metrics_for(config, CollectorRegistry(), release)
+        self._tools = Tools(
+            tracing=self.tracing,
+            metrics=self.metrics,
+            logs=logs,
+            now=world.now,
+            luck=world.luck,
+            wait=lambda ms: world.pause(ms / 1000),
+        )
+        self.parts: Parts = assembly.build(config, self._tools, None)
+        self._stack = contextlib.AsyncExitStack()
+        self.url = ""
+        self.ops_url = ""
+
+    async def start(self) -> None:
+        """Bring everything up; afterwards ``url`` and ``ops_url`` are where it listens.
+
+        Raises:
+            Unusable: the store cannot be opened.
+            OSError: an address cannot be listened on; the message names the key.
+
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening, finish the calls under way, close the store."""
+        await self._stack.aclose()
+
+    async def reload(self) -> str:
+        """Read the configuration file again; return what is wrong, or nothing.
+
+        A bad file leaves the old configuration in force.
+        """
+        self.metrics.config.last_reload_successful.set(0)
+        try:
+            fresh = await asyncio.to_thread(load, self._path, self._environ)
+        except BadConfig as wrong:
+            self._log.error("configuration not reloaded", problem=str(wrong))
+            return str(wrong)
+        refused = self.config.differences(fresh)
+        if refused:
+            names = ", ".join(refused)
+            wrong_keys = f"{names}: changed, which needs a restart; nothing was reloaded"
+            self._log.error("configuration not reloaded", problem=wrong_keys)
+            return wrong_keys
+        self._adopt(fresh)
+        return ""
+
+    def _adopt(self, fresh: Config) -> None:
+        """Swap the configuration: work under way finishes on the old one."""
+        self.metrics.reload(assembly.labels_for(fresh))
+        old, self.parts = self.parts, assembly.build(fresh, self._tools, self.parts)
+        self.config = fresh
+        self._retire(old)
+        self._loaded()
+        self._prefetch()
+        self._dispatcher.wake()
+        self._log.info("configuration reloaded")
+
+    def _retire(self, old: Parts) -> None:
+        """Close the clients that nothing uses any more, once their calls must have ended."""
+        gone = [part for part in old.closing if part not in self.parts.closing]
+
+        async def close() -> None:
+            await asyncio.sleep(assembly.RETIRE_AFTER)
+            for part in gone:
+                await part()
+
+        self._background.append(asyncio.create_task(close()))
+
+    async def _start(self) -> None:
+        config, world = self.config, self._world
+        self._background: list[asyncio.Task[None]] = []
+        self._stack.callback(self.tracing.close)
+        store = await self._open_store()
+        self.store: Store = store
+        self._stack.push_async_callback(store.close)
+        self._stack.push_async_callback(self._close_parts)
+        self._silencing = self._make_silencing(store)
+        self._dispatcher = self._make_dispatcher(store)
+        self._clock = self._make_clock(store)
+        await self._dispatcher.restore()
+        self._run(self._dispatcher.run, self._dispatcher.stop)
+        self._run(self._clock.run, self._clock.stop)
+        self._stack.push_async_callback(self._silencing.close)
+        await self._silencing.resume()
+        grace = max(config.server.shutdown_timeout // 1000, 1)
+        public = self._listen("server.listen", config.server.listen.host, config.server.listen.port)
+        self.url = address_of(public)
+        await self._stack.enter_async_context(serving(self._public_app(store), public, grace))
+        address = config.server.ops_listen
+        ops = self._listen("server.ops_listen", address.host, address.port)
+        self.ops_url = address_of(ops)
+        await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
+        self._loaded()
+        self._prefetch()
+        self._log.info(
+            "ready",
+            url=self.url,
+            ops_url=self.ops_url,
+            sqlite=sqlite3.sqlite_version,
+            python=platform.python_version(),
+            started=world.now(),
+        )
+
+    async def _open_store(self) -> SqliteStore:
+        config = self.config
+        commits = Commits(done=self._committed, failed=self._not_committed)
+        path = config.store.path
+        if path is None:
+            raise Unusable(f"store.url: {config.store.url} is not a file of SQLite")
+        return SqliteStore(
+            path,
+            patience=config.server.commit_timeout / 1000,
+            timer=self._world.timer,
+            commits=commits,
+        )
+
+    def _committed(self, seconds: float, jobs: int) -> None:
+        self.metrics.store.commit_duration.observe(seconds)
+        self.metrics.store.group_size.observe(jobs)
+
+    def _not_committed(self, reason: str) -> None:
+        self.metrics.store.failures.of(reason).inc()
+
+    def _make_silencing(self, store: Store) -> Silencing:
+        world = self._world
+        silencer = Silencer(
+            Surroundings(
+                clients=lambda name: self.parts.alertmanagers.get(name),
+                clock=world.now,
+                wait=self._tools.wait,
+                share=world.luck,
+                count=self._count_silence,
+            )
+        )
+        return Silencing(
+            silencer=silencer,
+            store=store,
+            log=self._logs("silencing"),
+            now=world.now,
+            pause=world.pause,
+            wake=self._wake,
+        )
+
+    def _count_silence(self, source: str, outcome: SilenceOutcome) -> None:
+        self.metrics.callbacks.silences.of(source, outcome).inc()
+
+    def _make_dispatcher(self, store: Store) -> Dispatcher:
+        world = self._world
+        means = Means(
+            outlets=lambda: self.parts.outlets,
+            store=store,
+            ledger=Ledger(),
+            metrics=self.metrics,
+            tracing=self.tracing,
+            log=self._logs("deliver"),
+            now=world.now,
+            luck=world.luck,
+            pause=world.pause,
+        )
+        return Dispatcher(means, world.sleep)
+
+    def _make_clock(self, store: Store) -> Clock:
+        return Clock(
+            store=store,
+            now=self._world.now,
+            sleep=self._world.sleep,
+            retention=lambda: self.config.store.retention,
+            wake=self._wake,
+            log=self._logs("clock"),
+        )
+
+    def _wake(self) -> None:
+        self._dispatcher.wake()
+
+    def _run(self, loop: Callable[[], object], stop: Callable[[], None]) -> None:
+        """Run a loop until the stack unwinds; its end before that is a fault and is logged."""
+        task = asyncio.ensure_future(loop())  # type: ignore[arg-type]
+
+        async def end() -> None:
+            stop()
+            await asyncio.wait([task], timeout=self.config.server.shutdown_timeout / 1000)
+            task.cancel()
+
+        def ended(done: "asyncio.Future[object]") -> None:
+            if not done.cancelled() and done.exception() is not None:
+                self._log.critical("a loop died", problem=repr(done.exception()))
+
+        task.add_done_callback(ended)
+        self._stack.push_async_callback(end)
+
+    def _listen(self, key: str, host: str, port: int) -> object:
+        try:
+            return listen(host, port)
+        except OSError as failure:
+            raise OSError(f"{key}: cannot listen on {host}:{port}: {failure.strerror}") from failure
+
+    async def _close_parts(self) -> None:
+        for task in self._background:
+            task.cancel()
+        for close in self.parts.closing:
+            await close()
+
+    def _loaded(self) -> None:
+        self.metrics.config.last_reload_successful.set(1)
+        self.metrics.config.last_reload_success_timestamp.set(self._world.now() / 1000)
+        for warning in self.config.warnings:
+            self._log.warning("configuration", warning=warning)
+
+    def _prefetch(self) -> None:
+        """Learn the names of the people in the configured chats before anyone clicks."""
+        for target in assembly.targets_of(self.config):
+            name, address = split_target(target)
+            app = self.parts.apps.get(name)
+            if app is not None and address:
+                app.channel.prefetch(address)
+
+    def _public_app(self, store: Store) -> ASGIApp:
+        world = self._world
+        tools = WebhookTools(
+            doors=lambda: self.parts.doors,
+            store=store,
+            metrics=self.metrics,
+            tracing=self.tracing,
+            log=self._logs("ingest"),
+            now=world.now,
+            timer=world.timer,
+            wake=self._wake,
+        )
+        desk = Desk(
+            store=store,
+            silencing=self._silencing,
+            metrics=self.metrics,
+            now=world.now,
+            wake=self._wake,
+            setting=lambda: self.parts.setting,
+        )
+        callbacks = CallbackMeans(
+            apps=lambda: self.parts.apps,
+            desk=desk,
+            store=store,
+            metrics=self.metrics,
+            tracing=self.tracing,
+            log=self._logs("callback"),
+            now=world.now,
+            timer=world.timer,
+        )
+        table = (
+            ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ["POST", "PUT"]),
+            ("/webhooks/agents/{agent}", AgentWebhook(tools, lambda: self.parts.agents), ["POST"]),
+            ("/callbacks/feishu/{app}", FeishuCallback(callbacks), ["POST"]),
+        )
+        routes = [
+            Route(path + slash, _endpoint(handler), methods=methods)
+            for path, handler, methods in table
+            for slash in ("", "/")
+        ]
+        return self.tracing.middleware(_application(routes, self._logs))
+
+    def _ops_app(self, store: SqliteStore) -> ASGIApp:
+        means = OpsMeans(
+            store=store,
+            metrics=self.metrics,
+            figures=partial(self._figures, store),
+            reload=self.reload,
+            token=self._ops_token,
+            now=self._world.now,
+            wake=self._wake,
+        )
+        return _application(Ops(means).routes(), self._logs)
+
+    def _ops_token(self) -> str | None:
+        token = self.config.server.ops_token
+        return None if token is None else token.reveal()
+
+    async def _figures(self, store: SqliteStore) -> StoreFigures:
+        figures = await store.figures()
+        now = self._world.now()
+        waiting: dict[str, int] = {}
+        oldest: dict[str, float] = {}
+        for target, count in figures.waiting.items():
+            channel = self.parts.outlets.channels.get(split_target(target)[0])
+            kind = "other" if channel is None else channel.kind
+            age = max(now - figures.oldest[target], 0) / 1000
+            waiting[kind] = waiting.get(kind, 0) + count
+            oldest[kind] = max(oldest.get(kind, 0.0), age)
+        return StoreFigures(
+            cards_waiting=MappingProxyType(waiting),
+            oldest_waiting_age=MappingProxyType(oldest),
+            dead_letters=figures.dead,
+            quarantine_rows=figures.quarantined,
+            queue_length=store.queue_length,
+            size_bytes=figures.size,
+        )
+
+
+def _endpoint(handler: Callable[[Request], object]) -> Callable[[Request], object]:
+    """Return a handler as Starlette recognises one: a method, not an object."""
+    return handler.__call__
+
+
+def _application(routes: list[Route], logs: LogFactory) -> ASGIApp:
+    log = logs("http")
+
+    async def missing(_: Request, failure: Exception) -> Response:
+        status = getattr(failure, "status_code", 404)
+        title = "method not allowed" if status == assembly.METHOD_NOT_ALLOWED else "not found"
+        return problem(status, title, "see docs/http.md for the paths")
+
+    async def fault(_: Request, failure: Exception) -> Response:
+        log.error("unexpected fault", problem=repr(failure), exc_info=failure)
+        return problem(500, "fault", "this is a fault of the receiver; its log says more")
+
+    app = Starlette(
+        routes=routes, exception_handlers={404: missing, 405: missing, Exception: fault}
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+@contextlib.asynccontextmanager
+async def running(app: App) -> AsyncIterator[App]:
+    """Run an app until the block ends."""
+    await app.start()
+    try:
+        yield app
+    finally:
+        await app.stop()

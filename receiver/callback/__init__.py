@@ -1,0 +1,1 @@
+"""People's answers: who may, apply once, answer with toast and card."""

@@ -1,0 +1,111 @@
+"""From a click to its toast and its card, in under three seconds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from receiver.callback.silencing import Silencing
+from receiver.callback.toasts import NOT_KEPT, Toast, outcome_of, silence_toast, toast_for
+from receiver.channels.base import Channel, View
+from receiver.domain.action import Action
+from receiver.domain.reason import ActionReason, CardReason
+from receiver.domain.severity import SeverityScale
+from receiver.store.base import Acted, Snapshot, Store, Unavailable
+from receiver.telemetry.metrics import Metrics
+
+# The platform waits three seconds; Alertmanager gets half of them.
+ALERTMANAGER_PATIENCE = 1.5
+
+
+class Reply(NamedTuple):
+    """What the clicker sees: a toast, and the card's new content where it may be replaced."""
+
+    toast: Toast
+    content: str | None
+    trace: str = ""  # of the delivery that showed the card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The parts of the configuration in force that a card is drawn with."""
+
+    scale: SeverityScale
+    console_url: str
+    source_urls: Callable[[str], str]
+
+
+class Desk:
+    """Applies clicks once, and has Alertmanager told of what they ask for."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        silencing: Silencing,
+        metrics: Metrics,
+        now: Callable[[], int],
+        wake: Callable[[], None],
+        setting: Callable[[], Setting],
+    ) -> None:
+        self._store = store
+        self._silencing = silencing
+        self._metrics = metrics
+        self._now = now
+        self._wake = wake
+        self._setting = setting
+
+    async def answer(self, action: Action, channel: Channel) -> Reply:
+        """Apply a click and say what became of it."""
+        try:
+            acted = await self._store.act(action, self._now())
+        except Unavailable:
+            self._metrics.callbacks.actions.of(action.kind, "failed").inc()
+            return Reply(NOT_KEPT, None)
+        self._metrics.callbacks.actions.of(action.kind, outcome_of(acted.verdict.reason)).inc()
+        if acted.verdict.incident is not None:
+            self._wake()
+        snapshot = await self._after(acted, action)
+        incident = None if snapshot is None else snapshot.incident
+        toast = self._outcome(acted, snapshot) or toast_for(action.kind, acted.verdict, incident)
+        return Reply(toast, self._draw(acted, snapshot, channel), _trace(acted))
+
+    async def _after(self, acted: Acted, action: Action) -> Snapshot | None:
+        """Have Alertmanager told, and return the incident as it is then."""
+        asked = acted.verdict.silences
+        if not asked or acted.snapshot is None:
+            return acted.snapshot
+        self._silencing.begin(acted.snapshot.incident.source, action.incident, asked)
+        await self._silencing.outcomes(asked, ALERTMANAGER_PATIENCE)
+        return await self._store.snapshot(action.incident) or acted.snapshot
+
+    def _outcome(self, acted: Acted, snapshot: Snapshot | None) -> Toast | None:
+        if snapshot is None or not acted.verdict.silences:
+            return None
+        asked = {silence.id for silence in acted.verdict.silences}
+        toasts = [
+            silence_toast(silence) for silence in snapshot.incident.silences if silence.id in asked
+        ]
+        return next((toast for toast in toasts if toast is not None), None)
+
+    def _draw(self, acted: Acted, snapshot: Snapshot | None, channel: Channel) -> str | None:
+        card = acted.card
+        if snapshot is None or card is None or acted.busy or not card.message_id:
+            return None
+        if acted.verdict.reason is ActionReason.OLD_CARD:
+            return None
+        setting = self._setting()
+        view = View(
+            incident=snapshot.incident,
+            members=snapshot.members,
+            card=card,
+            now=self._now(),
+            reason=CardReason.UNCHANGED,
+            scale=setting.scale,
+            source_url=setting.source_urls(snapshot.incident.source),
+            console_url=setting.console_url,
+        )
+        return channel.render(view, card.rung)
+
+
+def _trace(acted: Acted) -> str:
+    return "" if acted.card is None else acted.card.trace

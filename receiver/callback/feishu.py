@@ -1,0 +1,182 @@
+"""POST /callbacks/feishu/{app}: checked before anything is parsed further, answered at once."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from opentelemetry.trace import SpanKind
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from structlog.typing import FilteringBoundLogger
+
+from receiver.callback.desk import Desk, Reply
+from receiver.callback.toasts import NOT_KEPT, UNDERSTOOD_NOTHING, Toast
+from receiver.channels.feishu.callback import (
+    BODY_LIMIT,
+    FRESH,
+    Challenge,
+    Click,
+    Keys,
+    RefusalReason,
+    Refused,
+    Replay,
+    ToastKind,
+    Verified,
+    answer,
+    toast,
+    verify,
+)
+from receiver.channels.feishu.callback import Toast as PlatformToast
+from receiver.channels.feishu.client import FeishuApp
+from receiver.channels.feishu.controls import ask_of
+from receiver.domain.action import Action
+from receiver.domain.person import Actor
+from receiver.store.base import Store, Unavailable
+from receiver.telemetry import attributes
+from receiver.telemetry.metrics import Metrics
+from receiver.telemetry.tracing import Tracing
+from receiver.web import TooLarge, problem, read_body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackApp:
+    """An app that may call back: its keys, and the channel that draws its cards."""
+
+    keys: Keys
+    channel: FeishuApp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackMeans:
+    """What callbacks need; ``apps`` gives the configuration in force."""
+
+    apps: Callable[[], Mapping[str, CallbackApp]]
+    desk: Desk
+    store: Store
+    metrics: Metrics
+    tracing: Tracing
+    log: FilteringBoundLogger
+    now: Callable[[], int]
+    timer: Callable[[], float]
+
+
+class FeishuCallback:
+    """People's clicks on the cards of an app."""
+
+    def __init__(self, means: CallbackMeans) -> None:
+        self._means = means
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one callback, and count what became of it."""
+        means = self._means
+        started = means.timer()
+        name = request.path_params["app"]
+        app = means.apps().get(name)
+        if app is None:
+            return problem(404, "unknown app", "no app of feishu has this name")
+        outcome, response = await self._handle(request, app)
+        means.metrics.callbacks.requests.of(name, outcome).inc()
+        means.metrics.callbacks.duration.of(name).observe(means.timer() - started)
+        return response
+
+    async def _handle(self, request: Request, app: CallbackApp) -> tuple[str, Response]:
+        try:
+            raw = await read_body(request, BODY_LIMIT)
+        except (TooLarge, ClientDisconnect):
+            return "malformed", _refusal()
+        verdict = verify(request.headers, raw, app.keys, self._means.now())
+        if isinstance(verdict, Refused):
+            self._means.log.warning("callback refused", app=app.channel.name, why=verdict.reason)
+            return _refused_outcome(verdict.reason), _refusal()
+        try:
+            if not await self._is_new(app, verdict):
+                return "replayed", _refusal()
+        except Unavailable:
+            return "failed", _said(answer(_toast(NOT_KEPT), None))
+        return await self._obey(verdict, app)
+
+    async def _is_new(self, app: CallbackApp, verified: Verified) -> bool:
+        """Whether this very request has not been accepted before."""
+        if verified.replay is None:
+            return True
+        now = self._means.now()
+        # A timestamp is fresh from FRESH before to FRESH after it.
+        return await self._means.store.once(
+            _replay_key(app, verified.replay), now + 2 * FRESH * 1000, now
+        )
+
+    async def _obey(self, verified: Verified, app: CallbackApp) -> tuple[str, Response]:
+        said = verified.said
+        if isinstance(said, Challenge):
+            return "challenge", _said(msgspec.json.encode({"challenge": said.text}))
+        if not isinstance(said, Click):
+            return "ok", _said(b"{}")  # an event that nobody asked for
+        reply = await self._click(said, app)
+        return "ok", _said(answer(_toast(reply.toast), reply.content))
+
+    async def _click(self, click: Click, app: CallbackApp) -> Reply:
+        means = self._means
+        asked = ask_of(click.value, click.form_value)
+        if asked is None:
+            return Reply(UNDERSTOOD_NOTHING, None)
+        with means.tracing.tracer.start_as_current_span(
+            f"act {asked.kind}",
+            kind=SpanKind.INTERNAL,
+            attributes={attributes.ACTION: asked.kind, attributes.INCIDENT: asked.incident},
+        ) as span:
+            action = Action(
+                id=_action_id(app, click),
+                kind=asked.kind,
+                incident=asked.incident,
+                actor=Actor(
+                    open_id=click.open_id,
+                    union_id=click.union_id,
+                    name=app.channel.known_name(click.open_id),
+                ),
+                at=means.now(),
+                card=asked.card,
+                generation=asked.generation,
+                scope=asked.scope,
+                duration=asked.duration,
+                comment=asked.comment,
+                silence=asked.silence,
+                trace=means.tracing.traceparent_of(span),
+            )
+            means.log.info(
+                "click", action=action.kind, incident=action.incident, actor=action.actor.open_id
+            )
+            reply = await means.desk.answer(action, app.channel)
+            for link in means.tracing.link_to(reply.trace):
+                span.add_link(link.context)  # the delivery whose card was clicked
+            return reply
+
+
+def _action_id(app: CallbackApp, click: Click) -> str:
+    """Return the same id for the same click, however often it arrives."""
+    text = f"{app.channel.name}\0{click.event_id}".encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _replay_key(app: CallbackApp, replay: Replay) -> str:
+    text = "\0".join((app.channel.name, *replay)).encode()
+    return f"callback:{hashlib.blake2b(text, digest_size=16).hexdigest()}"
+
+
+def _refused_outcome(reason: RefusalReason) -> str:
+    if reason.forged:
+        return "forged"
+    return "stale" if reason is RefusalReason.STALE else "malformed"
+
+
+def _refusal() -> Response:
+    """Return the one answer to all that is refused: it tells nothing."""
+    return problem(403, "refused", "this request is not acceptable")
+
+
+def _toast(shown: Toast) -> PlatformToast:
+    return toast(ToastKind(shown.kind), shown.zh, shown.en)
+
+
+def _said(body: bytes) -> Response:
+    return Response(body, media_type="application/json")

@@ -1,0 +1,114 @@
+"""What a clicker is told at once, in both languages."""
+
+from typing import NamedTuple
+
+from receiver.domain.action import ActionKind, Verdict
+from receiver.domain.incident import Incident
+from receiver.domain.reason import ActionReason
+from receiver.domain.silence import Silence, SilenceState
+
+
+class Toast(NamedTuple):
+    """A short message over the chat; ``kind`` is info, success, warning or error."""
+
+    kind: str
+    zh: str
+    en: str
+
+
+_DONE: dict[ActionKind, Toast] = {
+    ActionKind.ACKNOWLEDGE: Toast("success", "已认领", "Acknowledged"),
+    ActionKind.UNACKNOWLEDGE: Toast("success", "已取消认领", "No longer acknowledged"),
+    ActionKind.SILENCE: Toast("success", "已静默", "Silenced"),
+    ActionKind.UNSILENCE: Toast("success", "已解除静默", "Silence ended"),
+    ActionKind.RESOLVE: Toast("success", "已标记为已解决", "Resolved"),
+}
+_REQUESTED: dict[ActionKind, Toast] = {
+    ActionKind.SILENCE: Toast(
+        "info", "已请求静默,卡片将显示结果", "Silence requested; the card will show the outcome"
+    ),
+    ActionKind.UNSILENCE: Toast(
+        "info",
+        "已请求解除静默,卡片将显示结果",
+        "End of silence requested; the card will show the outcome",
+    ),
+}
+_REASONS: dict[ActionReason, Toast] = {
+    ActionReason.REPEATED: Toast("info", "该操作已处理过", "This click was handled already"),
+    ActionReason.NOT_ACKNOWLEDGED: Toast("info", "当前无人认领", "Nobody has acknowledged it"),
+    ActionReason.ALREADY_SILENCED: Toast("info", "已有相同的静默", "Such a silence exists already"),
+    ActionReason.NOT_SILENCED: Toast("info", "当前没有静默", "Nothing is silenced here"),
+    ActionReason.NOTHING_TO_SILENCE: Toast(
+        "warning", "没有可静默的告警", "There is nothing here that could be silenced"
+    ),
+    ActionReason.RESOLVED_ALREADY: Toast(
+        "info", "告警已恢复,无需操作", "Resolved already: nothing to do"
+    ),
+    ActionReason.STILL_FIRING: Toast(
+        "warning",
+        "已标记为已处理,但来源仍在告警",
+        "Marked as handled, but the source still reports it",
+    ),
+    ActionReason.OLD_CARD: Toast(
+        "warning",
+        "此卡片已被新卡片取代,请在下方新卡片上操作",
+        "A newer card of this incident is in this chat: use that one",
+    ),
+    ActionReason.UNKNOWN_CARD: Toast(
+        "error", "找不到此卡片对应的告警", "The incident of this card is not known here any more"
+    ),
+    ActionReason.UNKNOWN_CHOICE: Toast("error", "无法识别的选项", "This choice is not understood"),
+}
+UNDERSTOOD_NOTHING = Toast("error", "无法识别的操作", "This click is not understood")
+NOT_KEPT = Toast(
+    "error", "暂时无法保存操作,请重试", "The click could not be stored: please try again"
+)
+
+
+def already_acknowledged(incident: Incident) -> Toast:
+    """Say who was first."""
+    who = "" if incident.ack is None else incident.ack.actor.label
+    return Toast("info", f"已由 {who} 认领", f"Already acknowledged by {who}")
+
+
+def silence_toast(silence: Silence) -> Toast | None:
+    """Say what became of a silence, where that is known already."""
+    match silence.state:
+        case SilenceState.ACTIVE if silence.problem:
+            return Toast(
+                "error", f"解除静默失败:{silence.problem}", f"Still silenced: {silence.problem}"
+            )
+        case SilenceState.ACTIVE:
+            return _DONE[ActionKind.SILENCE]
+        case SilenceState.EXPIRED:
+            return _DONE[ActionKind.UNSILENCE]
+        case SilenceState.FAILED:
+            return Toast("error", f"静默失败:{silence.problem}", f"Not silenced: {silence.problem}")
+        case _:
+            return None
+
+
+def toast_for(kind: ActionKind, verdict: Verdict, incident: Incident | None) -> Toast:
+    """Choose what the clicker is told of a verdict."""
+    if verdict.reason is ActionReason.DONE:
+        return _DONE[kind]
+    if verdict.reason is ActionReason.REQUESTED:
+        return _REQUESTED[kind]
+    if verdict.reason is ActionReason.ALREADY_ACKNOWLEDGED and incident is not None:
+        return already_acknowledged(incident)
+    return _REASONS.get(verdict.reason, UNDERSTOOD_NOTHING)
+
+
+_OUTCOMES = {
+    ActionReason.DONE: "done",
+    ActionReason.STILL_FIRING: "done",
+    ActionReason.REQUESTED: "requested",
+    ActionReason.REPEATED: "repeated",
+    ActionReason.RESOLVED_ALREADY: "late",
+    ActionReason.OLD_CARD: "late",
+}
+
+
+def outcome_of(reason: ActionReason) -> str:
+    """Return the metric label of what became of a click."""
+    return _OUTCOMES.get(reason, "refused")

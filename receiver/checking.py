@@ -1,0 +1,41 @@
+"""What ``receiver check`` does: all that a start does, short of listening."""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from receiver.app import App, real_world
+from receiver.config import BadConfig, Config, load, summary
+from receiver.store.base import Unusable
+from receiver.store.sqlite import check as check_store
+from receiver.telemetry.logs import build_logging
+from receiver.telemetry.tracing import BadTracingSetting
+
+
+def check_file(path: Path, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return what is wrong with a configuration, and a summary of what it says."""
+    try:
+        config = load(path, environ)
+    except BadConfig as wrong:
+        return [str(wrong)], []
+    lines = summary(config).splitlines()
+    lines.extend(f"warning: {warning}" for warning in config.warnings)
+    try:
+        asyncio.run(_assemble(config, path, environ))
+        if config.store.path is not None:
+            check_store(config.store.path)
+    except (Unusable, BadTracingSetting, ValueError) as wrong:
+        return [str(wrong)], lines
+    return [], lines
+
+
+async def _assemble(config: Config, path: Path, environ: Mapping[str, str]) -> None:
+    """Build every part, and close it again."""
+    logs = build_logging("critical", io.BytesIO())
+    app = App(config, path=path, environ=environ, logs=logs, world=real_world())
+    for close in app.parts.closing:
+        with contextlib.suppress(Exception):
+            await close()
+    app.tracing.close()

@@ -1,0 +1,94 @@
+"""The OpenAPI document of the ops port's API."""
+
+from typing import Any
+
+VERSION = "3.1.0"
+
+
+def _answer(meaning: str) -> dict[str, Any]:
+    return {"description": meaning, "content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+def _problem(meaning: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": meaning, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _operation(
+    name: str, meaning: str, *, parameters: tuple[dict[str, Any], ...] = (), missing: str = ""
+) -> dict[str, Any]:
+    responses = {
+        "200": _answer(meaning),
+        "401": _problem("server.ops_token is needed"),
+        "503": _problem("the store does not answer"),
+    }
+    if missing:
+        responses["404"] = _problem(missing)
+    return {
+        "operationId": name,
+        "summary": meaning,
+        "parameters": list(parameters),
+        "responses": responses,
+        "security": [{"ops_token": []}],
+    }
+
+
+def _number(name: str, where: str, meaning: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": where,
+        "required": where == "path",
+        "description": meaning,
+        "schema": {"type": "integer", "minimum": 0},
+    }
+
+
+def document() -> dict[str, Any]:
+    """Return the document; times are Unix milliseconds throughout."""
+    identity = _number("id", "path", "the number that lists show")
+    page = (
+        _number("before", "query", "only smaller ids; 0 begins at the newest"),
+        _number("limit", "query", "1 to 200, default 50"),
+    )
+    return {
+        "openapi": VERSION,
+        "info": {"title": "Receiver", "version": "1"},
+        "paths": {
+            "/api/v1/incidents": {
+                "get": _operation("listIncidents", "Incidents, the newest first", parameters=page)
+            },
+            "/api/v1/incidents/{id}": {
+                "get": _operation(
+                    "getIncident",
+                    "One incident with its alerts, cards and timeline",
+                    parameters=(identity,),
+                    missing="there is no such incident",
+                )
+            },
+            "/api/v1/cards": {"get": _operation("listCards", "Cards that are not yet shown")},
+            "/api/v1/dead-letters": {
+                "get": _operation("listDeadLetters", "Cards that were rejected for good")
+            },
+            "/api/v1/dead-letters/{id}/replay": {
+                "post": _operation(
+                    "replayDeadLetter",
+                    "Try a dead letter again",
+                    parameters=(identity,),
+                    missing="there is no such dead letter",
+                )
+            },
+        },
+        "components": {
+            "securitySchemes": {"ops_token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Problem": {
+                    "type": "object",
+                    "properties": {
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                    },
+                }
+            },
+        },
+    }

@@ -1,0 +1,224 @@
+"""The ops port: metrics, health, reload, and the API that answers "where is my alert?"."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from receiver.domain.card import Card
+from receiver.domain.incident import Incident
+from receiver.openapi import document
+from receiver.store.base import Entry, Snapshot, Store, StoreError
+from receiver.telemetry.metrics import Metrics, StoreFigures
+from receiver.web import problem
+
+PAGE_MOST = 200
+PAGE_DEFAULT = 50
+READY_PATIENCE = 2.0  # seconds
+WHY_TOKEN = "this needs server.ops_token as Bearer"  # noqa: S105  (a sentence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpsMeans:
+    """What the ops port needs; ``token`` None lets everybody in, on loopback alone."""
+
+    store: Store
+    metrics: Metrics
+    figures: Callable[[], Awaitable[StoreFigures]]
+    reload: Callable[[], Awaitable[str]]  # returns what is wrong, or nothing
+    token: Callable[[], str | None]
+    now: Callable[[], int]
+    wake: Callable[[], None]
+
+
+class Ops:
+    """The endpoints of the ops port."""
+
+    def __init__(self, means: OpsMeans) -> None:
+        self._means = means
+
+    def routes(self) -> list[Route]:
+        """Return the routes; each also accepts a slash at its end."""
+        api = "/api/v1"
+        table: list[tuple[str, Callable[[Request], Awaitable[Response]], str]] = [
+            ("/metrics", self.metrics, "GET"),
+            ("/-/healthy", self.healthy, "GET"),
+            ("/-/ready", self.ready, "GET"),
+            ("/-/reload", self._guarded(self.reload), "POST"),
+            (f"{api}/openapi.json", self.openapi, "GET"),
+            (f"{api}/incidents", self._guarded(self.incidents), "GET"),
+            (f"{api}/incidents/{{id:int}}", self._guarded(self.incident), "GET"),
+            (f"{api}/cards", self._guarded(self.cards), "GET"),
+            (f"{api}/dead-letters", self._guarded(self.dead_letters), "GET"),
+            (f"{api}/dead-letters/{{id:int}}/replay", self._guarded(self.replay), "POST"),
+        ]
+        return [
+            Route(path + slash, endpoint, methods=[method])
+            for path, endpoint, method in table
+            for slash in ("", "/")
+        ]
+
+    async def metrics(self, request: Request) -> Response:
+        """Expose the metrics; the store's figures are read at this moment."""
+        metrics = self._means.metrics
+        try:
+            metrics.observe_store(await self._means.figures())
+        except StoreError:
+            metrics.store.failures.of("other").inc()
+        accept = request.headers.get("accept")
+        body, content_type = await asyncio.to_thread(metrics.expose, accept)
+        return Response(body, headers={"content-type": content_type})
+
+    async def healthy(self, _: Request) -> Response:
+        """Say that the process answers."""
+        return Response("healthy\n")
+
+    async def ready(self, _: Request) -> Response:
+        """Say that the store answers; whether Feishu does is not asked."""
+        try:
+            await asyncio.wait_for(self._means.store.incidents(0, 1), READY_PATIENCE)
+        except (StoreError, TimeoutError) as failure:
+            return problem(503, "not ready", f"the store does not answer: {failure}")
+        return Response("ready\n")
+
+    async def reload(self, _: Request) -> Response:
+        """Read the configuration again; a bad one leaves the old one in force."""
+        wrong = await self._means.reload()
+        return problem(422, "not reloaded", wrong) if wrong else Response("reloaded\n")
+
+    async def openapi(self, _: Request) -> Response:
+        """Describe the API."""
+        return _json(document())
+
+    async def incidents(self, request: Request) -> Response:
+        """List incidents, the newest first; ``before`` and ``limit`` page."""
+        try:
+            before = int(request.query_params.get("before", "0"))
+            most = int(request.query_params.get("limit", str(PAGE_DEFAULT)))
+        except ValueError:
+            return problem(400, "bad page", "before and limit are whole numbers")
+        if before < 0 or not 1 <= most <= PAGE_MOST:
+            return problem(400, "bad page", f"before is 0 or more, limit 1 to {PAGE_MOST}")
+        found = await self._means.store.incidents(before, most)
+        return _json({"incidents": [_incident(incident) for incident in found]})
+
+    async def incident(self, request: Request) -> Response:
+        """Tell one incident with its alerts, cards and timeline."""
+        number = request.path_params["id"]
+        snapshot = await self._means.store.snapshot(number)
+        if snapshot is None:
+            return problem(404, "unknown incident", f"there is no incident {number}")
+        timeline = await self._means.store.timeline(number)
+        cards = await self._means.store.cards(number)
+        return _json(_whole(snapshot, cards, timeline))
+
+    async def cards(self, _: Request) -> Response:
+        """List the cards that are not yet shown."""
+        return _json({"cards": [_card(card) for card in await self._means.store.cards(0)]})
+
+    async def dead_letters(self, _: Request) -> Response:
+        """List the cards that were rejected for good, with the reasons."""
+        found = await self._means.store.dead_letters(PAGE_MOST)
+        return _json({"dead_letters": [_card(card) for card in found]})
+
+    async def replay(self, request: Request) -> Response:
+        """Try a dead letter again."""
+        number = request.path_params["id"]
+        if not await self._means.store.revive(number, self._means.now()):
+            return problem(404, "no dead letter", f"card {number} is no dead letter")
+        self._means.wake()
+        return _json({"replayed": number})
+
+    def _guarded(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            token = self._means.token()
+            header = request.headers.get("authorization", "")
+            if token is not None and not hmac.compare_digest(
+                header.encode("utf-8", "replace"), f"Bearer {token}".encode()
+            ):
+                return problem(401, "unauthorized", WHY_TOKEN, {"WWW-Authenticate": "Bearer"})
+            try:
+                return await endpoint(request)
+            except StoreError as failure:
+                return problem(503, "store unavailable", str(failure))
+
+        return guarded
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "source": incident.source,
+        "receiver": incident.receiver,
+        "group_key": incident.group_key,
+        "title": incident.title,
+        "kind": incident.kind,
+        "opened_at": incident.opened_at,
+        "closed_at": incident.closed_at,
+        "revision": incident.revision,
+        "reopened": incident.reopened,
+        "acknowledged_by": None if incident.ack is None else incident.ack.actor.label,
+        "silences": [
+            {
+                "state": silence.state,
+                "silence_id": silence.silence_id,
+                "by": silence.actor.label,
+                "ends_at": silence.ends_at,
+                "comment": silence.comment,
+                "problem": silence.problem,
+            }
+            for silence in incident.silences
+        ],
+    }
+
+
+def _whole(snapshot: Snapshot, cards: Any, timeline: Any) -> dict[str, Any]:
+    entries: list[Entry] = list(timeline)
+    return {
+        **_incident(snapshot.incident),
+        "alerts": [
+            {
+                "fingerprint": member.fingerprint,
+                "firing": member.firing,
+                "episode": member.episode,
+                "since": member.since,
+                "until": member.until,
+                "labels": member.labels,
+                "annotations": member.annotations,
+            }
+            for member in snapshot.members
+        ],
+        "cards": [_card(card) for card in cards],
+        "timeline": [entry._asdict() for entry in entries],
+    }
+
+
+def _card(card: Card) -> dict[str, Any]:
+    return {
+        "id": card.id,
+        "incident": card.incident,
+        "target": card.target,
+        "state": card.state,
+        "wanted": card.wanted,
+        "shown": card.shown,
+        "called": card.called,
+        "generation": card.generation,
+        "rung": card.rung.name.lower(),
+        "message_id": card.message_id,
+        "failures": card.failures,
+        "problem": card.problem,
+        "due_at": card.due_at,
+        "trace": card.trace,
+    }

@@ -1,0 +1,1 @@
+"""What the world does without telling us: time today, the sources' own truth next."""
