@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from receiver import assembly
+from receiver.alertmanager.client import AlertmanagerClient
 from receiver.alertmanager.silences import Outcome as SilenceOutcome
 from receiver.alertmanager.silences import Silencer, Surroundings
 from receiver.assembly import Parts, Tools
@@ -35,6 +36,7 @@ from receiver.deliver.worker import Means
 from receiver.ingest.agents import AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
+from receiver.ingest.operators import Operators
 from receiver.ops import Ops, OpsMeans
 from receiver.reconcile.clock import Clock
 from receiver.store.base import Store, Unusable
@@ -230,7 +232,7 @@ class App:
         world = self._world
         silencer = Silencer(
             Surroundings(
-                clients=lambda name: self.parts.alertmanagers.get(name),
+                clients=self._client_of,
                 clock=world.now,
                 wait=self._tools.wait,
                 share=world.luck,
@@ -245,6 +247,9 @@ class App:
             pause=world.pause,
             wake=self._wake,
         )
+
+    def _client_of(self, source: str) -> AlertmanagerClient | None:
+        return self.parts.alertmanagers.get(source)
 
     def _count_silence(self, source: str, outcome: SilenceOutcome) -> None:
         self.metrics.callbacks.silences.of(source, outcome).inc()
@@ -330,6 +335,12 @@ class App:
             now=world.now,
             timer=world.timer,
             wake=self._wake,
+            tell=Operators(
+                target=lambda: self.config.operators_target,
+                store=store,
+                now=world.now,
+                wake=self._wake,
+            ).tell,
         )
         desk = Desk(
             store=store,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
-from opentelemetry.trace import SpanKind
+from opentelemetry import trace as otel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from structlog.typing import FilteringBoundLogger
@@ -120,36 +120,35 @@ class FeishuCallback:
         asked = ask_of(click.value, click.form_value)
         if asked is None:
             return Reply(UNDERSTOOD_NOTHING, None)
-        with means.tracing.tracer.start_as_current_span(
-            f"act {asked.kind}",
-            kind=SpanKind.INTERNAL,
-            attributes={attributes.ACTION: asked.kind, attributes.INCIDENT: asked.incident},
-        ) as span:
-            action = Action(
-                id=_action_id(app, click),
-                kind=asked.kind,
-                incident=asked.incident,
-                actor=Actor(
-                    open_id=click.open_id,
-                    union_id=click.union_id,
-                    name=app.channel.known_name(click.open_id),
-                ),
-                at=means.now(),
-                card=asked.card,
-                generation=asked.generation,
-                scope=asked.scope,
-                duration=asked.duration,
-                comment=asked.comment,
-                silence=asked.silence,
-                trace=means.tracing.traceparent_of(span),
-            )
-            means.log.info(
-                "click", action=action.kind, incident=action.incident, actor=action.actor.open_id
-            )
-            reply = await means.desk.answer(action, app.channel)
-            for link in means.tracing.link_to(reply.trace):
-                span.add_link(link.context)  # the delivery whose card was clicked
-            return reply
+        span = otel.get_current_span()
+        action = Action(
+            id=_action_id(app, click),
+            kind=asked.kind,
+            incident=asked.incident,
+            actor=Actor(
+                open_id=click.open_id,
+                union_id=click.union_id,
+                name=app.channel.known_name(click.open_id),
+            ),
+            at=means.now(),
+            card=asked.card,
+            generation=asked.generation,
+            scope=asked.scope,
+            duration=asked.duration,
+            comment=asked.comment,
+            silence=asked.silence,
+            trace=means.tracing.traceparent_of(span),
+        )
+        reply = await means.desk.answer(action, app.channel)
+        span.set_attributes(
+            {attributes.ACTION: action.kind, attributes.INCIDENT: action.incident}
+        )
+        for link in means.tracing.link_to(reply.trace):
+            span.add_link(link.context)  # the delivery whose card was clicked
+        means.log.info(
+            "click", action=action.kind, incident=action.incident, actor=action.actor.open_id
+        )
+        return reply
 
 
 def _action_id(app: CallbackApp, click: Click) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 from structlog.typing import FilteringBoundLogger
 
@@ -130,6 +131,7 @@ class Worker:
         snapshot = work.snapshot
         with means.tracing.tracer.start_as_current_span(
             f"process {channel.kind}",
+            context=Context(),  # a root of its own, whoever woke the loop
             kind=SpanKind.CONSUMER,
             links=means.tracing.link_to(snapshot.incident.trace),
             attributes=_attributes(work, step),

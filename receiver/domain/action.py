@@ -198,7 +198,7 @@ class Conclusion:
 def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
     """Decide what Alertmanager's answer about a silence does to its incident."""
     found = next((silence for silence in known.silences if silence.id == told.silence), None)
-    then = None if found is None else _becomes(found, told.state)
+    then = None if found is None else _becomes(found, told)
     if found is None or then is None:
         return Verdict(reason=ActionReason.REPEATED)
     after = replace(
@@ -213,12 +213,15 @@ def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
     return Verdict(reason=ActionReason.DONE, incident=incident, lines=(line,), silences=(after,))
 
 
-def _becomes(silence: Silence, told: SilenceState) -> SilenceState | None:
+def _becomes(silence: Silence, told: Conclusion) -> SilenceState | None:
     """Return the state that an answer leads to, or None where it comes too late to matter."""
-    if silence.state is SilenceState.EXPIRING and not silence.silence_id:
-        # Unsilenced before Alertmanager had answered: a silence that exists must still be ended.
-        return SilenceState.EXPIRING if told is SilenceState.ACTIVE else SilenceState.EXPIRED
-    return told if told in _NEXT[silence.state] else None
+    if silence.state is not SilenceState.EXPIRING:
+        return told.state if told.state in _NEXT[silence.state] else None
+    if told.state is not SilenceState.ACTIVE:
+        return SilenceState.EXPIRED
+    # Without a problem it is the late answer to the request: what exists must still be ended.
+    # With one, ending it failed, and Alertmanager still mutes.
+    return SilenceState.ACTIVE if told.problem else SilenceState.EXPIRING
 
 
 _NEXT: dict[SilenceState, frozenset[SilenceState]] = {
@@ -226,8 +229,6 @@ _NEXT: dict[SilenceState, frozenset[SilenceState]] = {
         {SilenceState.ACTIVE, SilenceState.FAILED, SilenceState.EXPIRED}
     ),
     SilenceState.ACTIVE: frozenset({SilenceState.EXPIRED}),
-    # Back to active: the unsilence failed, and Alertmanager still mutes.
-    SilenceState.EXPIRING: frozenset({SilenceState.EXPIRED, SilenceState.ACTIVE}),
     SilenceState.EXPIRED: frozenset(),
     SilenceState.FAILED: frozenset(),
 }

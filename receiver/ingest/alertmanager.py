@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from receiver.domain.reason import BodyReason
 from receiver.ingest import body as bodies
 from receiver.ingest.door import Doors, Gate, admits, unauthorized
+from receiver.ingest.operators import Tell, tell_nobody
 from receiver.store.base import Poisoned, Store, Unavailable
 from receiver.telemetry import attributes
 from receiver.telemetry.metrics import Metrics
@@ -31,6 +32,7 @@ class Tools(NamedTuple):
     now: Callable[[], int]
     timer: Callable[[], float]
     wake: Callable[[], None]
+    tell: Tell = tell_nobody
 
 
 class AlertmanagerWebhook:
@@ -65,6 +67,8 @@ class AlertmanagerWebhook:
         except TooLarge:
             self._tools.log.warning("body too large", source=gate.name, limit=limit)
             detail = f"more than {limit} bytes; set max_alerts, or raise server.body_limit"
+            title = f"{gate.name}: a webhook body is too large"
+            await self._tools.tell(title, detail, f"too_large:{gate.name}")
             return "too_large", problem(413, "body too large", detail)
         except ClientDisconnect:
             return "malformed", problem(400, "incomplete", "the connection ended in the body")
@@ -105,6 +109,8 @@ class AlertmanagerWebhook:
         kept = await self._tools.store.quarantine(gate.name, raw, wrong, self._tools.now())
         self._tools.metrics.ingest.quarantined.of(gate.name).inc()
         self._tools.log.error("body in quarantine", source=gate.name, problem=wrong, kept=kept)
+        title = f"{gate.name}: a webhook body could not be applied"
+        await self._tools.tell(title, f"{wrong}. It is kept in quarantine.", f"aside:{gate.name}")
 
     def _count(self, source: str, reason: BodyReason, firing: int, total: int) -> None:
         ingest = self._tools.metrics.ingest

@@ -1,0 +1,1 @@
+"""Alertmanager's API as a client: the silences that people ask for."""

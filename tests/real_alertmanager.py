@@ -1,0 +1,182 @@
+"""Runs the real Alertmanager on loopback for a test, and speaks to it as Prometheus would."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.binaries import find
+
+START_SECONDS = 20
+STOP_SECONDS = 5
+# https://github.com/prometheus/exporter-toolkit/blob/master/web/tls_config.go
+_LISTENING = re.compile(r'msg="Listening on" address=(?P<address>\S+)')
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def wall_clock() -> int:
+    """Return Unix ms: the real server lives in real time."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One receiver and one route; empty ``webhook_url`` sends nothing. Times as Prometheus says."""
+
+    webhook_url: str = ""
+    token: str = ""
+    group_by: tuple[str, ...] = ("alertname",)
+    group_wait: str = "0s"
+    group_interval: str = "1s"
+    repeat_interval: str = "1h"
+    max_alerts: int = 0
+    external_url: str = "http://alertmanager.test"
+    prefix: str = ""  # such as /am: everything is served below it
+    web_config: Mapping[str, Any] = field(default_factory=dict)  # basic_auth_users and so on
+
+    def config(self) -> dict[str, Any]:
+        """Return Alertmanager's configuration."""
+        hook: dict[str, Any] = {"url": self.webhook_url, "max_alerts": self.max_alerts}
+        if self.token:
+            hook["http_config"] = {"authorization": {"credentials": self.token}}
+        receiver: dict[str, Any] = {"name": "receiver"}
+        if self.webhook_url:
+            receiver["webhook_configs"] = [hook]
+        return {
+            "route": {
+                "receiver": "receiver",
+                "group_by": list(self.group_by),
+                "group_wait": self.group_wait,
+                "group_interval": self.group_interval,
+                "repeat_interval": self.repeat_interval,
+            },
+            "receivers": [receiver],
+        }
+
+    def arguments(self, folder: Path) -> tuple[str, ...]:
+        """Write the files that the server reads, and return its arguments."""
+        config = folder / "alertmanager.yml"
+        config.write_text(yaml.safe_dump(self.config()), "utf-8")
+        web = folder / "web.yml"
+        web.write_text(yaml.safe_dump(dict(self.web_config)), "utf-8")
+        return (
+            f"--config.file={config}",
+            f"--storage.path={folder / 'data'}",
+            "--web.listen-address=127.0.0.1:0",
+            f"--web.external-url={self.external_url}{self.prefix}",
+            f"--web.config.file={web}",
+            "--cluster.listen-address=",
+        )
+
+
+class RealAlertmanager:
+    """A running server; ``url`` is its base with the prefix, ``pid`` is for a test's signals."""
+
+    def __init__(
+        self, url: str, pid: int, http: httpx.AsyncClient, clock: Callable[[], int]
+    ) -> None:
+        self.url = url
+        self.pid = pid
+        self._http = http
+        self._clock = clock
+
+    async def fire(
+        self, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
+    ) -> None:
+        """Report an alert as firing."""
+        await self._report({"labels": dict(labels), "annotations": dict(annotations or {})})
+
+    async def resolve(
+        self, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
+    ) -> None:
+        """Report an alert as over."""
+        moment = _EPOCH + timedelta(milliseconds=self._clock())
+        over = {"endsAt": moment.isoformat()}
+        await self._report({"labels": dict(labels), "annotations": dict(annotations or {}), **over})
+
+    async def silences(self) -> list[dict[str, Any]]:
+        """Return all silences, expired ones included."""
+        return await self._list("/silences")
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        """Return all alerts that are not over."""
+        return await self._list("/alerts")
+
+    async def _report(self, alert: dict[str, Any]) -> None:
+        answer = await self._http.post(f"{self.url}/api/v2/alerts", json=[alert])
+        answer.raise_for_status()
+
+    async def _list(self, path: str) -> list[dict[str, Any]]:
+        answer = await self._http.get(f"{self.url}/api/v2{path}")
+        answer.raise_for_status()
+        listed: list[dict[str, Any]] = answer.json()
+        return listed
+
+
+@asynccontextmanager
+async def real_alertmanager(
+    folder: Path,
+    settings: Settings | None = None,
+    *,
+    binary: Path | None = None,
+    auth: tuple[str, str] | None = None,
+    clock: Callable[[], int] = wall_clock,
+) -> AsyncIterator[RealAlertmanager]:
+    """Run Alertmanager with its data in ``folder`` until the block ends.
+
+    The calling test is skipped (or fails, where programs are required) when there is none.
+    """
+    program = binary or find("alertmanager", "prometheus-alertmanager")
+    chosen = settings or Settings()
+    process = await asyncio.create_subprocess_exec(
+        program, *chosen.arguments(folder), stderr=asyncio.subprocess.PIPE
+    )
+    log: list[str] = []
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    reading = asyncio.create_task(_follow(process, log, listening))
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            address = await listening
+        async with httpx.AsyncClient(trust_env=False, auth=auth) as http:
+            url = f"http://{address}{chosen.prefix}"
+            # It listens only when all its parts are loaded: the answer comes without asking twice.
+            (await http.get(f"{url}/-/ready")).raise_for_status()
+            yield RealAlertmanager(url, process.pid, http, clock)
+    finally:
+        await _stop(process)
+        await reading
+
+
+async def _follow(
+    process: asyncio.subprocess.Process, log: list[str], listening: asyncio.Future[str]
+) -> None:
+    """Keep the log and tell the address; a process that ends before that says why."""
+    if process.stderr is None:
+        raise RuntimeError("the log is not piped")
+    async for line in process.stderr:
+        log.append(line.decode("utf-8", "replace"))
+        found = _LISTENING.search(log[-1])
+        if found and not listening.done():
+            listening.set_result(found["address"])
+    if not listening.done():
+        listening.set_exception(RuntimeError("Alertmanager did not start:\n" + "".join(log)))
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
