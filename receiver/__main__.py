@@ -38,7 +38,7 @@ def serve(path: Path) -> None:
     """Receive webhooks and callbacks until stopped; SIGHUP reloads the configuration."""
     from receiver.config import BadConfig  # noqa: PLC0415  (each command imports what it needs)
     from receiver.store.base import Unusable  # noqa: PLC0415
-    from receiver.telemetry.tracing import BadTracingSetting  # noqa: PLC0415
+    from receiver.telemetry.otel_settings import BadTracingSetting  # noqa: PLC0415
 
     try:
         _run(_serve(path))

@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import platform
 import random
+import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -282,23 +284,23 @@ class App:
     def _wake(self) -> None:
         self._dispatcher.wake()
 
-    def _run(self, loop: Callable[[], object], stop: Callable[[], None]) -> None:
+    def _run(self, loop: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[], None]) -> None:
         """Run a loop until the stack unwinds; its end before that is a fault and is logged."""
-        task = asyncio.ensure_future(loop())  # type: ignore[arg-type]
+        task = asyncio.create_task(loop())
 
         async def end() -> None:
             stop()
             await asyncio.wait([task], timeout=self.config.server.shutdown_timeout / 1000)
             task.cancel()
 
-        def ended(done: "asyncio.Future[object]") -> None:
+        def ended(done: "asyncio.Task[None]") -> None:
             if not done.cancelled() and done.exception() is not None:
                 self._log.critical("a loop died", problem=repr(done.exception()))
 
         task.add_done_callback(ended)
         self._stack.push_async_callback(end)
 
-    def _listen(self, key: str, host: str, port: int) -> object:
+    def _listen(self, key: str, host: str, port: int) -> socket.socket:
         try:
             return listen(host, port)
         except OSError as failure:
@@ -409,7 +411,14 @@ class App:
         )
 
 
-def _endpoint(handler: Callable[[Request], object]) -> Callable[[Request], object]:
+class _Handler(Protocol):
+    """An endpoint that is an object."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request."""
+
+
+def _endpoint(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
     """Return a handler as Starlette recognises one: a method, not an object."""
     return handler.__call__
 

@@ -85,7 +85,10 @@ class _Maker:
             channel = before.apps[config.name].channel
         else:
             account = Account(
-                config.name, config.base_url, config.app_id, config.app_secret.reveal()
+                name=config.name,
+                base_url=config.base_url,
+                app_id=config.app_id,
+                app_secret=config.app_secret.reveal(),
             )
             channel = FeishuApp(account, self._feishu_ports(), self._observe_token)
         self.closing.append(channel.close)

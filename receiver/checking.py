@@ -11,7 +11,7 @@ from receiver.config import BadConfig, Config, load, summary
 from receiver.store.base import Unusable
 from receiver.store.sqlite import check as check_store
 from receiver.telemetry.logs import build_logging
-from receiver.telemetry.tracing import BadTracingSetting
+from receiver.telemetry.otel_settings import BadTracingSetting
 
 
 def check_file(path: Path, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:

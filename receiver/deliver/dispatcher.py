@@ -2,26 +2,32 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from receiver.channels.base import Channel, split_target
 from receiver.deliver.worker import Means, Worker, expected_call
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.severity import CRITICAL
-from receiver.store.base import Due, Unavailable
+from receiver.store.base import Due, Queue, Stirred, Unavailable
 
-LOOK_AGAIN = 1_000  # ms between looks when nothing calls for one earlier
+LOOK_AGAIN = 1_000  # ms between looks at everything, whatever was stirred
+# Looks while much is happening: what a burst stirs is looked at together.
+LOOKS_APART = 10
+# A change is stirred as of its acceptance, a moment before its commit.
+COMMIT_MARGIN = 50
 WINDOWS_KEPT = 120_000
-AT_ONCE = 64  # cards of one target that are looked at together
+AT_ONCE = 64  # cards of one queue that are looked at together
+ANY_RANK = 1 << 30
 STORE_PAUSE = 500
-RESCUE_EVERY = 5_000  # ms between looks for cards that a failing store left in flight
-MESSAGE_LIMIT = "message"  # the one limit that holds back a single card, not its target
+RESCUE_EVERY = 5_000  # between looks for cards that a failing store left in flight
+MESSAGE_LIMIT = "message"  # the one limit that holds back a single card, not its queue
+NEVER = 1 << 62
 
 
 @dataclass(slots=True)
 class _Lane:
-    """One target's queue: the cards being worked on, and when to look at it again."""
+    """One queue: the cards being worked on, and when to look at it again."""
 
     busy: set[int] = field(default_factory=set)
     look_at: int = 0
@@ -38,9 +44,11 @@ class Dispatcher:
         self._worker = Worker(means)
         self._sleep = sleep
         self._woken = asyncio.Event()
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[Queue, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._looked_at = 0
+        self._sweep_at = 0
         self._rescue_at = 0
 
     def wake(self) -> None:
@@ -67,40 +75,50 @@ class Dispatcher:
             while not self._stopping:
                 self._woken.clear()
                 pause = await self._look()
-                if not self._stopping:
-                    await self._sleep(self._woken, pause / 1000)
+                if self._stopping:
+                    break
+                await self._sleep(self._woken, pause / 1000)
+                since = self._means.now() - self._looked_at
+                if self._tasks and 0 <= since < LOOKS_APART:
+                    await self._means.pause((LOOKS_APART - since) / 1000)
         finally:
-            await self._finish()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
 
     def stop(self) -> None:
         """End the loop."""
         self._stopping = True
         self._woken.set()
 
-    async def _finish(self) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
     async def _look(self) -> int:
         """Start what can be started; return the ms until the next look."""
-        means = self._means
-        now = means.now()
-        means.ledger.forget(now - WINDOWS_KEPT)
+        now = self._means.now()
         try:
-            await self._rescue(now)
-            waiting = await means.store.waiting(now)
+            stirred = await self._stir(now)
+            for queue in stirred.queues:
+                lane = self._lanes.setdefault(queue, _Lane(look_at=now))
+                lane.look_at = min(lane.look_at, now)
+            for queue, lane in list(self._lanes.items()):
+                if lane.look_at <= now:
+                    lane.look_at = await self._start(queue, lane, now)
+                if lane.look_at == NEVER and not lane.busy:
+                    del self._lanes[queue]
         except Unavailable:
             return STORE_PAUSE
-        soonest = now + LOOK_AGAIN
-        for target, due_at in waiting:
-            if due_at > now:
-                soonest = min(soonest, due_at)
-                continue
-            lane = self._lanes.setdefault(target, _Lane())
-            if lane.look_at <= now:
-                lane.look_at = await self._start(target, lane, now)
-            soonest = min(soonest, lane.look_at)
-        return max(soonest - means.now(), 1)
+        soonest = min((lane.look_at for lane in self._lanes.values()), default=NEVER)
+        soonest = min(soonest, stirred.next_at or NEVER, self._sweep_at)
+        return max(soonest - self._means.now(), 1)
+
+    async def _stir(self, now: int) -> Stirred:
+        """Ask what became due since the last look, and now and then for everything."""
+        means = self._means
+        since, self._looked_at = self._looked_at - COMMIT_MARGIN, now
+        if now < self._sweep_at:
+            return await means.store.stirred(since, now)
+        self._sweep_at = now + LOOK_AGAIN
+        means.ledger.forget(now - WINDOWS_KEPT)
+        await self._rescue(now)
+        return await means.store.backlog(now)
 
     async def _rescue(self, now: int) -> None:
         """Recover cards in flight that no worker has: the store failed between two steps."""
@@ -111,32 +129,51 @@ class Dispatcher:
         for card in await self._means.store.recover(now, busy):
             self._means.log.warning("card rescued", card=card.id, call=card.in_flight)
 
-    async def _start(self, target: str, lane: _Lane, now: int) -> int:
-        """Start a target's most urgent cards; return when to look at it again."""
-        channel = self._means.outlets().channels.get(split_target(target)[0])
-        found = await self._means.store.due(target, now, AT_ONCE)
-        free = [due for due in found if due.card not in lane.busy]
+    async def _start(self, queue: Queue, lane: _Lane, now: int) -> int:
+        """Start a queue's most urgent cards; return when to look at it again."""
+        name, address = split_target(queue.target)
+        channel = self._means.outlets().channels.get(name)
         if channel is None:
-            for due in free:
-                await self._abandon(due, now)
-            return now + LOOK_AGAIN
-        soonest = now + LOOK_AGAIN  # or as soon as a card that is being worked on is done
-        for due in free:
-            wait, limit = self._admit(due, target, lane, channel, now)
+            return await self._give_up(queue, now)
+        limits = channel.limits(expected_call(channel, shown=queue.shown), address, "")
+        limits = tuple(limit for limit in limits if limit.name != MESSAGE_LIMIT)
+        ledger = self._means.ledger
+        wait, name = ledger.wait(limits, critical=True, now=now)
+        if wait:
+            return self._held_back(channel, name, now + wait)
+        wait, name = ledger.wait(limits, critical=False, now=now)
+        rank = CRITICAL if wait else ANY_RANK
+        found = await self._means.store.due(queue, now, rank, AT_ONCE)
+        look_at = self._start_all(found, queue, lane, channel, now)
+        return min(look_at, self._held_back(channel, name, now + wait)) if wait else look_at
+
+    def _held_back(self, channel: Channel, limit: str, until: int) -> int:
+        self._means.metrics.delivery.limit_waits.of(channel.kind, limit).inc()
+        return until
+
+    def _start_all(
+        self, dues: Sequence[Due], queue: Queue, lane: _Lane, channel: Channel, now: int
+    ) -> int:
+        soonest = NEVER
+        for due in dues:
+            if due.card in lane.busy:
+                continue
+            wait, limit = self._admit(due, queue, lane, channel, now)
             soonest = min(soonest, now + wait) if wait else soonest
             if wait and limit != MESSAGE_LIMIT:
-                break  # the whole target must wait
-        return soonest
+                return soonest  # the whole queue must wait
+        # A full page means that more may wait behind it.
+        return min(soonest, now + LOOKS_APART) if len(dues) == AT_ONCE else soonest
 
     def _admit(
-        self, due: Due, target: str, lane: _Lane, channel: Channel, now: int
+        self, due: Due, queue: Queue, lane: _Lane, channel: Channel, now: int
     ) -> tuple[int, str]:
         means = self._means
-        call = expected_call(channel, due)
-        limits = channel.limits(call, split_target(target)[1], due.message_id)
+        call = expected_call(channel, shown=queue.shown)
+        limits = channel.limits(call, split_target(queue.target)[1], due.message_id)
         wait, limit = means.ledger.wait(limits, critical=due.rank <= CRITICAL, now=now)
         if wait:
-            means.metrics.delivery.limit_waits.of(channel.kind, limit).inc()
+            self._held_back(channel, limit, now + wait)
             return wait, limit
         means.ledger.start(limits)
         lane.busy.add(due.card)
@@ -156,8 +193,13 @@ class Dispatcher:
                 "card left in flight until its rescue", card=due.card, problem=str(problem)
             )
 
-    async def _abandon(self, due: Due, now: int) -> None:
-        """Give up a card whose target is no longer configured: a dead letter, not a silence."""
+    async def _give_up(self, queue: Queue, now: int) -> int:
+        """Make dead letters of cards whose target is no longer configured: no silence."""
         detail = "the target's channel is no longer configured; add it back and replay"
-        with contextlib.suppress(Unavailable):
-            await self._means.store.abandon(due.card, Rejected(RejectReason.TARGET, detail), now)
+        found = await self._means.store.due(queue, now, ANY_RANK, AT_ONCE)
+        for due in found:
+            with contextlib.suppress(Unavailable):
+                await self._means.store.abandon(
+                    due.card, Rejected(RejectReason.TARGET, detail), now
+                )
+        return now + LOOKS_APART if found else NEVER

@@ -74,11 +74,11 @@ def ability(channel: Channel) -> Ability:
     return Ability.EDITS if isinstance(channel, Edits) else Ability.POSTS_ONLY
 
 
-def expected_call(channel: Channel, due: Due) -> Call:
+def expected_call(channel: Channel, *, shown: bool) -> Call:
     """Guess the call that a card will need, to ask for room before it is decided."""
     if ability(channel) is Ability.POSTS_ONLY:
         return Call.POST
-    return Call.PATCH if due.message_id else Call.CREATE
+    return Call.PATCH if shown else Call.CREATE
 
 
 class _Undrawable(Exception):

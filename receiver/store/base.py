@@ -83,11 +83,18 @@ class Due(NamedTuple):
     message_id: str
 
 
-class Waiting(NamedTuple):
-    """A target with cards to look at, and when the first of them is due."""
+class Queue(NamedTuple):
+    """One of a target's two queues: the cards never shown, or those that were."""
 
     target: str
-    due_at: int
+    shown: bool
+
+
+class Stirred(NamedTuple):
+    """The queues that something became due in, and when the next card becomes due."""
+
+    queues: tuple[Queue, ...]
+    next_at: int | None
 
 
 class Spent(NamedTuple):
@@ -162,11 +169,14 @@ class Store(Protocol):
     async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
         """Return the silences that Alertmanager must still be told of, or asked about."""
 
-    async def waiting(self, now: int) -> Sequence[Waiting]:
-        """Return the targets that have cards to look at, now or later."""
+    async def stirred(self, since: int, now: int) -> Stirred:
+        """Return the queues with cards that became due after ``since`` and until now."""
 
-    async def due(self, target: str, now: int, most: int) -> Sequence[Due]:
-        """Return a target's cards to look at, the most urgent first."""
+    async def backlog(self, now: int) -> Stirred:
+        """Return every queue that may have cards to look at."""
+
+    async def due(self, queue: Queue, now: int, rank: int, most: int) -> Sequence[Due]:
+        """Return a queue's due cards of at most that rank, the most urgent first."""
 
     async def begin(self, card: int, ability: Ability, now: int) -> Work | None:
         """Decide what to do with a card, and put it in flight if that is a call.

@@ -37,8 +37,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             value BLOB NOT NULL,
             UNIQUE (incident, target)
         )""",
-        """CREATE INDEX cards_due ON cards (target, rank, shown, pending_since)
+        # A target's two queues, never shown before shown, each in order of severity and age.
+        """CREATE INDEX cards_due ON cards (target, shown > 0, rank, pending_since)
             WHERE due_at IS NOT NULL""",
+        "CREATE INDEX cards_due_at ON cards (due_at) WHERE due_at IS NOT NULL",
         "CREATE INDEX cards_dead ON cards (id) WHERE dead = 1",
         "CREATE INDEX cards_in_flight ON cards (id) WHERE in_flight = 1",
         """CREATE TABLE timeline (

@@ -27,10 +27,11 @@ from receiver.store.base import (
     Due,
     Entry,
     Figures,
+    Queue,
     Snapshot,
     Spent,
+    Stirred,
     Unusable,
-    Waiting,
     Work,
 )
 from receiver.store.codec import decode_card, decode_incident
@@ -110,13 +111,18 @@ class SqliteStore:
         """Return the silences that still need Alertmanager (see the protocol)."""
         return await self._read(_intents)
 
-    async def waiting(self, now: int) -> Sequence[Waiting]:  # noqa: ARG002  (all, now or later)
-        """Return the targets with cards to look at (see the protocol)."""
-        return await self._read(lambda db: [Waiting(*row) for row in db.execute(sql.TARGETS)])
+    async def stirred(self, since: int, now: int) -> Stirred:
+        """Return the queues that something became due in (see the protocol)."""
+        return await self._read(partial(_stirred, since=since, now=now))
 
-    async def due(self, target: str, now: int, most: int) -> Sequence[Due]:
-        """Return a target's cards to look at (see the protocol)."""
-        return await self._read(partial(_due, target=target, now=now, most=most))
+    async def backlog(self, now: int) -> Stirred:
+        """Return every queue that may have cards to look at (see the protocol)."""
+        return await self._read(partial(_backlog, now=now))
+
+    async def due(self, queue: Queue, now: int, rank: int, most: int) -> Sequence[Due]:
+        """Return a queue's due cards (see the protocol)."""
+        values = (queue.target, queue.shown, rank, now, most)
+        return await self._read(lambda db: [Due(*row) for row in db.execute(sql.DUE, values)])
 
     async def begin(self, card: int, ability: Ability, now: int) -> Work | None:
         """Decide what to do with a card (see the protocol)."""
@@ -328,9 +334,16 @@ def _intents(db: Connection) -> list[tuple[Snapshot, Silence]]:
     ]
 
 
-def _due(db: Connection, target: str, now: int, most: int) -> list[Due]:
-    rows = db.execute(sql.DUE, (target, now, most))
-    return [Due(number, rank, message_id) for number, rank, message_id in rows]
+def _stirred(db: Connection, since: int, now: int) -> Stirred:
+    rows = db.execute(sql.STIRRED, (since, now)).fetchall()
+    queues = tuple(Queue(target, bool(shown)) for target, shown in rows)
+    return Stirred(queues, db.execute(sql.NEXT_DUE, (now,)).fetchone()[0])
+
+
+def _backlog(db: Connection, now: int) -> Stirred:
+    targets = [row[0] for row in db.execute(sql.BACKLOG)]
+    queues = tuple(Queue(target, shown) for target in targets for shown in (False, True))
+    return Stirred(queues, db.execute(sql.NEXT_DUE, (now,)).fetchone()[0])
 
 
 def _cards(db: Connection, statement: str, values: tuple[object, ...]) -> list[Card]:

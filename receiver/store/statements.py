@@ -39,14 +39,22 @@ PUT_CARD = (
 )
 IN_FLIGHT = f"SELECT {CARD_COLUMNS} FROM cards WHERE in_flight = 1"
 DEAD = f"SELECT {CARD_COLUMNS} FROM cards WHERE dead = 1 ORDER BY id DESC LIMIT ?"
-TARGETS = (
-    "SELECT target, MIN(due_at) FROM cards WHERE due_at IS NOT NULL AND in_flight = 0"
-    " GROUP BY target"
+# What became due in a span of time: the cost is that of what is new, not of what waits.
+STIRRED = "SELECT DISTINCT target, shown > 0 FROM cards WHERE due_at > ? AND due_at <= ?"
+# Jumps from target to target in the index, past the cards between them.
+BACKLOG = (
+    "WITH RECURSIVE targets (name) AS ("
+    " SELECT MIN(target) FROM cards WHERE due_at IS NOT NULL"
+    " UNION ALL"
+    " SELECT (SELECT MIN(target) FROM cards WHERE due_at IS NOT NULL AND target > name)"
+    " FROM targets WHERE name IS NOT NULL"
+    ") SELECT name FROM targets WHERE name IS NOT NULL"
 )
-# The order of a target's queue: severity, never shown before update, age.
+NEXT_DUE = "SELECT MIN(due_at) FROM cards WHERE due_at > ?"
 DUE = (
-    "SELECT id, rank, message_id FROM cards WHERE target = ? AND due_at <= ? AND in_flight = 0"
-    " ORDER BY rank, shown > 0, pending_since LIMIT ?"
+    "SELECT id, rank, message_id FROM cards WHERE target = ?1 AND (shown > 0) = ?2 AND rank <= ?3"
+    " AND due_at IS NOT NULL AND due_at <= ?4 AND in_flight = 0"
+    " ORDER BY rank, pending_since LIMIT ?5"
 )
 RELEASE_CARD = "UPDATE cards SET in_flight = 0, due_at = ? WHERE id = ?"
 WAITING_CARDS = (

@@ -1,0 +1,43 @@
+"""One YAML file becomes one immutable value, checked whole; errors name the path and the cure."""
+
+from receiver.config.loading import load, parse
+from receiver.config.problem import BadConfig, Problem
+from receiver.config.routing import Router
+from receiver.config.secret import Secret
+from receiver.config.summary import summary
+from receiver.config.values import (
+    Address,
+    AgentSource,
+    AlertmanagerSource,
+    BasicAuth,
+    Config,
+    FeishuAppConfig,
+    FeishuBotConfig,
+    RateLimit,
+    Route,
+    Server,
+    StoreConfig,
+    Templates,
+)
+
+__all__ = [
+    "Address",
+    "AgentSource",
+    "AlertmanagerSource",
+    "BadConfig",
+    "BasicAuth",
+    "Config",
+    "FeishuAppConfig",
+    "FeishuBotConfig",
+    "Problem",
+    "RateLimit",
+    "Route",
+    "Router",
+    "Secret",
+    "Server",
+    "StoreConfig",
+    "Templates",
+    "load",
+    "parse",
+    "summary",
+]

@@ -1,0 +1,250 @@
+"""Every key of the configuration: its kind here, its default in the dataclass it becomes."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from receiver.config.document import Entries, Items
+from receiver.config.kinds import (
+    ADDRESS,
+    BOOLEAN,
+    RATE,
+    TEXT,
+    Kind,
+    choice,
+    duration,
+    integer,
+    listed,
+    named,
+    pattern,
+    size,
+)
+from receiver.config.place import Notes, Place, plain_text
+from receiver.config.secret_kinds import SECRET, TOKEN, WEBHOOK_URL
+from receiver.config.section import either, section
+from receiver.config.urls import FEISHU_BASE, HEADERS, PEER_URL, PLAIN_URL, STORE_URL
+from receiver.config.values import (
+    DAY,
+    LOG_LEVELS,
+    MESSAGE_TYPES,
+    SECOND,
+    AgentSource,
+    AlertmanagerSource,
+    BasicAuth,
+    Config,
+    FeishuAppConfig,
+    FeishuBotConfig,
+    Route,
+    Server,
+    StoreConfig,
+    Templates,
+)
+from receiver.domain.matcher import BadMatcher, Matcher, parse_matcher
+from receiver.domain.reason import NotifyReason
+from receiver.domain.severity import SeverityScale
+
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+YEAR = 365 * DAY
+BOT_MARKS = ("webhook_url", "webhook_url_file")
+
+_APP_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_CHAT = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_MENTION = re.compile(r"all|ou_[A-Za-z0-9_-]{1,64}|[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}")
+
+
+def channels(root: Entries, notes: Notes) -> dict[str, str]:
+    """Return the names that routes may use, also of entries that are wrong elsewhere."""
+    feishu = root.entries.get("feishu")
+    found: dict[str, str] = {}
+    for item in feishu.items if isinstance(feishu, Items) else []:
+        if isinstance(item, Entries):
+            bot = any(mark in item.entries for mark in BOT_MARKS)
+            name = plain_text(item.entries.get("name"), notes.environ)
+            found[name] = "bot" if bot else "app"
+    return found
+
+
+def _target(place: Place) -> str:
+    text = place.text()
+    name, colon, chat = text.partition(":")
+    kind = place.notes.channels.get(name)
+    if kind is None or not name:
+        known = ", ".join(sorted(filter(None, place.notes.channels)))
+        raise place.refuse(f"name an entry of feishu: {known}" if known else "add it to feishu")
+    if kind == "bot" and colon:
+        raise place.refuse(f"write {name} alone: a group bot has one chat")
+    if kind == "app" and not _CHAT.fullmatch(chat):
+        raise place.refuse(f"write {name}:oc_…, with the chat's id")
+    return text
+
+
+def _matcher(place: Place) -> Matcher:
+    text = place.text()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what another engine may read otherwise
+            return parse_matcher(text)
+    except (BadMatcher, OverflowError, RecursionError):
+        cure = 'write a matcher such as severity="critical" or team=~"db|web"'
+        raise place.refuse(cure) from None
+
+
+def _notify(place: Place) -> NotifyReason:
+    return NotifyReason(_REASON.read(place))
+
+
+def _callbacks(place: Place) -> str:
+    if place.text() == "long_connection":
+        raise place.refuse("the long connection is not in this version: write http")
+    return _HTTP.read(place)
+
+
+def _template(place: Place) -> str:
+    text = place.text(lines=True)
+    # Few configurations have templates, and Jinja2 takes longer to import than this to load.
+    from receiver.channels.templates import BadTemplate  # noqa: PLC0415
+    from receiver.channels.templates import Templates as Compiled  # noqa: PLC0415
+
+    try:
+        Compiled(**{place.path.rpartition(".")[2]: text})
+    except BadTemplate as wrong:
+        # Only its first line: what follows quotes the template.
+        raise place.refuse(f"correct the template: {str(wrong).splitlines()[0]}") from None
+    except (RecursionError, ValueError, OverflowError):
+        raise place.refuse("write a simpler template") from None
+    return text
+
+
+_REASON = choice(*NotifyReason)
+_HTTP = choice("http")
+NOTIFY = Kind(_REASON.name, _notify)
+TARGET = Kind("target", _target)
+MATCHER = Kind("matcher", _matcher)
+TEMPLATE = Kind("template", _template)
+MENTION = Kind("mention", pattern(_MENTION, "write an open_id (ou_…), an e-mail address, or all"))
+APP_ID = Kind("text", pattern(_APP_ID, "copy the App ID from the app's page: cli_…"))
+
+
+def _check_server(values: Mapping[str, Any], place: Place) -> None:
+    ops = values.get("ops_listen")
+    if ops is None:
+        return
+    if not ops.loopback and values.get("ops_token", ...) is None:
+        cure = "set server.ops_token or server.ops_token_file, or listen on 127.0.0.1"
+        place.note_at("ops_listen", cure, f"'{ops}'")
+    if values.get("listen") == ops and ops.port:
+        cure = "choose another port: server.listen has this one"
+        place.note_at("ops_listen", cure, f"'{ops}'")
+
+
+def _check_alertmanager(values: Mapping[str, Any], place: Place) -> None:
+    if values.get("basic_auth") is not None and values.get("bearer_token") is not None:
+        place.note_at("basic_auth", "keep one of basic_auth and bearer_token", "both")
+    names = [name.lower() for name, _ in values.get("headers", ())]
+    if "authorization" in names:
+        place.note_at("headers", "use basic_auth or bearer_token", "an Authorization header")
+    if len(set(names)) < len(names):
+        place.note_at("headers", "name each header once", "a header twice")
+
+
+def _check_app(values: Mapping[str, Any], place: Place) -> None:
+    if values.get("encrypt_key", ...) is values.get("verification_token", ...) is None:
+        cure = "set encrypt_key (better) or verification_token, or anybody could forge a click"
+        place.note(cure, "neither encrypt_key nor verification_token")
+
+
+SERVER = section(
+    Server,
+    {
+        "listen": ADDRESS,
+        "ops_listen": ADDRESS,
+        "external_url": PLAIN_URL,
+        "ops_token": TOKEN,
+        "body_limit": size(1 << 10, 1 << 30),
+        "commit_timeout": duration(100, MINUTE),
+        "shutdown_timeout": duration(0, 10 * MINUTE),
+    },
+    _check_server,
+)
+STORE = section(StoreConfig, {"url": STORE_URL, "retention": duration(DAY, 10 * YEAR)})
+BASIC_AUTH = section(BasicAuth, {"username": TEXT, "password": SECRET})
+ALERTMANAGER = section(
+    AlertmanagerSource,
+    {
+        "name": named("source"),
+        "urls": listed(PEER_URL),
+        "webhook_token": TOKEN,
+        "basic_auth": BASIC_AUTH,
+        "bearer_token": TOKEN,
+        "headers": HEADERS,
+        "reconcile_every": duration(5 * SECOND, HOUR),
+        "external_url": PLAIN_URL,
+    },
+    _check_alertmanager,
+)
+AGENT = section(
+    AgentSource,
+    {
+        "name": named("source"),
+        "token": TOKEN,
+        "priority": integer(0, 9),
+        "rate_limit": RATE,
+        "message_types": listed(choice(*MESSAGE_TYPES), least=1, make=frozenset),
+    },
+)
+APP = section(
+    FeishuAppConfig,
+    {
+        "name": named("channel"),
+        "base_url": FEISHU_BASE,
+        "app_id": APP_ID,
+        "app_secret": TOKEN,
+        "encrypt_key": SECRET,
+        "verification_token": SECRET,
+        "callbacks": Kind("http", _callbacks),
+    },
+    _check_app,
+)
+BOT = section(
+    FeishuBotConfig,
+    {"name": named("channel"), "webhook_url": WEBHOOK_URL, "secret": SECRET, "keyword": TEXT},
+)
+ROUTE = section(
+    Route,
+    {
+        "match": listed(MATCHER),
+        "targets": listed(TARGET, least=1),
+        "mention": listed(MENTION),
+        "notify": listed(NOTIFY),
+        "continue": BOOLEAN,
+    },
+)
+SEVERITY = section(SeverityScale, {"label": TEXT, "order": listed(TEXT, least=1)})
+TEMPLATES = section(Templates, {"title": TEMPLATE, "summary": TEMPLATE, "text": TEMPLATE})
+ROOT: Kind[Config] = section(
+    Config,
+    {
+        "server": SERVER,
+        "store": STORE,
+        "alertmanagers": listed(ALERTMANAGER, once=False),
+        "agents": listed(AGENT, once=False),
+        "feishu": listed(either(APP, BOT, BOT_MARKS), once=False),
+        "routes": listed(ROUTE, least=1, once=False),
+        "severity": SEVERITY,
+        "flap_window": duration(0, DAY),
+        "operators_target": TARGET,
+        "log": choice(*LOG_LEVELS),
+        "templates": TEMPLATES,
+    },
+)
+
+
+def every_key(kind: Kind[Any] = ROOT, prefix: str = "") -> list[tuple[str, Kind[Any], Any]]:
+    """List each key that is no section itself: its path, its kind and its default."""
+    found: list[tuple[str, Kind[Any], Any]] = []
+    for key, of, default in kind.keys:
+        below = of.item if of.item is not None else of
+        path = f"{prefix}{key}" + ("[]" if of.item is not None and below.keys else "")
+        found += every_key(below, f"{path}.") if below.keys else [(path, of, default)]
+    return found

@@ -1,0 +1,41 @@
+"""A configuration in a few lines, without a secret: what ``receiver check`` prints."""
+
+from collections.abc import Iterator
+
+from receiver.config.kinds import span
+from receiver.config.values import Config, FeishuBotConfig, Route
+
+
+def summary(config: Config) -> str:
+    """Return the senders, the channels and the routes, a line each."""
+    return "\n".join(_lines(config))
+
+
+def _lines(config: Config) -> Iterator[str]:
+    server = config.server
+    yield f"listens on {server.listen}, operations on {server.ops_listen}"
+    yield f"keeps {span(config.store.retention)} in {config.store.url}"
+    for source in config.alertmanagers:
+        peers = len(source.urls)
+        yield (
+            f"alertmanager {source.name}: /webhooks/alertmanager/{source.name}, "
+            f"{'with' if source.webhook_token else 'without'} a token, "
+            f"{peers} peer{'' if peers == 1 else 's'}"
+        )
+    for agent in config.agents:
+        types = ", ".join(sorted(agent.message_types))
+        yield f"agent {agent.name}: /webhooks/agents/{agent.name}, may send {types}"
+    for channel in config.feishu:
+        if isinstance(channel, FeishuBotConfig):
+            yield f"feishu group bot {channel.name}: sends only"
+        else:
+            yield f"feishu app {channel.name}: /callbacks/feishu/{channel.name}"
+    for number, route in enumerate(config.routes):
+        yield f"route {number}: {_route(route)}"
+
+
+def _route(route: Route) -> str:
+    which = ", ".join(map(str, route.matchers)) or "every alert"
+    people = f", mentions {len(route.mention)}" if route.mention else ""
+    onward = ", then goes on" if route.continue_ else ""
+    return f"{which} -> {', '.join(route.targets)}{people}{onward}"

@@ -1,0 +1,178 @@
+"""What a configuration says, as immutable values; times are integer milliseconds."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from receiver.config.secret import Secret
+from receiver.domain.incident import FLAP_WINDOW
+from receiver.domain.matcher import Matcher
+from receiver.domain.reason import NotifyReason
+from receiver.domain.severity import SeverityScale
+
+SECOND = 1000
+DAY = 24 * 60 * 60 * SECOND
+
+# https://open.feishu.cn/document/server-docs/api-call-guide/calling-process/overview
+FEISHU_URL = "https://open.feishu.cn"
+SQLITE = "sqlite:///"
+MESSAGE_TYPES = ("text", "post", "card")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host.lower() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class RateLimit(NamedTuple):
+    """At most so many messages in so many ms."""
+
+    most: int
+    window_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where the service listens, and what it allows; sizes in bytes."""
+
+    listen: Address = Address("127.0.0.1", 8080)  # noqa: RUF009  (an immutable value)
+    ops_listen: Address = Address("127.0.0.1", 8081)  # noqa: RUF009
+    external_url: str = ""
+    ops_token: Secret | None = None
+    body_limit: int = 32 << 20
+    commit_timeout: int = 5 * SECOND
+    shutdown_timeout: int = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Where the state is kept, and for how long."""
+
+    url: str = "sqlite:////var/lib/receiver/receiver.db"
+    retention: int = 30 * DAY
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite store; a relative one is relative to the working directory."""
+        return Path(self.url.removeprefix(SQLITE)) if self.url.startswith(SQLITE) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasicAuth:
+    """A user name and a password for HTTP."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertmanagerSource:
+    """One Alertmanager cluster: who may post as it, and how it is asked."""
+
+    name: str
+    urls: tuple[str, ...] = ()
+    webhook_token: Secret | None = None
+    basic_auth: BasicAuth | None = None
+    bearer_token: Secret | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # values may be secret
+    reconcile_every: int = 30 * SECOND
+    external_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSource:
+    """A program that sends messages of its own."""
+
+    name: str
+    token: Secret
+    priority: int = 1
+    rate_limit: RateLimit | None = None
+    message_types: frozenset[str] = frozenset(MESSAGE_TYPES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeishuAppConfig:
+    """An app bot: it edits its cards and hears clicks."""
+
+    name: str
+    app_id: str
+    app_secret: Secret
+    base_url: str = FEISHU_URL
+    encrypt_key: Secret | None = None
+    verification_token: Secret | None = None
+    callbacks: str = "http"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeishuBotConfig:
+    """A group bot: a webhook that only sends."""
+
+    name: str
+    webhook_url: Secret
+    secret: Secret | None = None
+    keyword: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where alerts go that all matchers accept, and who is called for there."""
+
+    matchers: tuple[Matcher, ...] = ()
+    targets: tuple[str, ...]
+    mention: tuple[str, ...] = ()
+    notify: tuple[NotifyReason, ...] = tuple(NotifyReason)
+    continue_: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """Jinja2 texts that replace parts of a card; None keeps the built-in one."""
+
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole configuration, checked; ``warnings`` are what a person should still look at."""
+
+    server: Server = Server()
+    store: StoreConfig = StoreConfig()
+    alertmanagers: tuple[AlertmanagerSource, ...] = ()
+    agents: tuple[AgentSource, ...] = ()
+    feishu: tuple[FeishuAppConfig | FeishuBotConfig, ...] = ()
+    routes: tuple[Route, ...]
+    severity: SeverityScale = SeverityScale()  # noqa: RUF009
+    flap_window: int = FLAP_WINDOW
+    operators_target: str = ""
+    log: str = "info"
+    templates: Templates = Templates()
+    warnings: tuple[str, ...] = ()
+
+    def differences(self, other: "Config") -> tuple[str, ...]:
+        """Name the changes that need a restart, so that a reload refuses them."""
+        pairs: dict[str, tuple[Any, Any]] = {
+            "server.listen": (self.server.listen, other.server.listen),
+            "server.ops_listen": (self.server.ops_listen, other.server.ops_listen),
+            "store.url": (self.store.url, other.store.url),
+        }
+        return tuple(key for key, (mine, theirs) in pairs.items() if mine != theirs)

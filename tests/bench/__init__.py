@@ -1,0 +1,1 @@
+"""Benchmarks: measured, printed with medians, never asserted."""

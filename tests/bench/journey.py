@@ -1,0 +1,36 @@
+"""From a webhook to the platform's answer, with a platform that answers at once."""
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from statistics import median, quantiles
+
+from receiver.sandbox.server import serve_sandbox
+from tests.bench.bodies import posts
+from tests.bench.load import press
+from tests.bench.service import service
+
+CARDS = 150
+
+
+async def run() -> None:
+    """Print the latency of single cards on an idle service, the sandbox's own time included."""
+    latencies: list[float] = []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        async with (
+            serve_sandbox() as sandbox,
+            service(Path(folder), feishu=sandbox.platform_url) as running,
+        ):
+            chat = "oc_platform_team"
+            for number, post in enumerate(posts(range(CARDS), 1)):
+                started = time.perf_counter()
+                await press(running.port, iter([post]), 1)
+                await sandbox.state.until(lambda n=number: len(sandbox.state.messages(chat)) > n)
+                latencies.append((time.perf_counter() - started) * 1000)
+                await asyncio.sleep(0.25)  # inside the chat's five a second: this is no storm
+    cuts = quantiles(latencies, n=100)
+    print(
+        f"\nwebhook to the platform's answer, idle: p50 {median(latencies):.1f} ms, "
+        f"p99 {cuts[98]:.1f} ms, {CARDS} cards"
+    )
