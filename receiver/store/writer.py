@@ -19,6 +19,7 @@ QUEUE_MOST = 20_000  # jobs that may wait; more is over capacity
 IDLE = 0.01  # seconds without a job before the log is folded back into the file
 # https://sqlite.org/wal.html: the log must not grow without end while there is never an idle moment
 LOG_MOST = 128 << 20
+LOG_CHECKED_EVERY = 32  # commits
 SWEEP_EVERY = 0.1  # seconds between looks for jobs that have waited too long
 
 
@@ -61,6 +62,7 @@ class Writer:
         self._pending: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._closed = False
         self._folded = True
+        self._unchecked = 0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
         self._sweeper = self._loop.call_later(SWEEP_EVERY, self._sweep)
@@ -165,8 +167,11 @@ class Writer:
         self._folded = False
         self._reply(answers)
         self._commits.done(self._timer() - started, len(group))
-        if self._log_size() > LOG_MOST:
-            self._fold()
+        self._unchecked += 1
+        if self._unchecked >= LOG_CHECKED_EVERY:
+            self._unchecked = 0
+            if self._log_size() > LOG_MOST:
+                self._fold()
 
     def _undo(self, group: list[_Job], problem: sqlite3.Error) -> None:
         with contextlib.suppress(sqlite3.Error):
