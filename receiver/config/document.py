@@ -64,6 +64,8 @@ def read_document(text: str) -> tuple[Entries, tuple[Problem, ...]]:
             building.take(event)
     except yaml.YAMLError as wrong:
         raise BadConfig((_syntax(wrong),)) from None
+    except BadConfig:
+        raise
     except (ValueError, OverflowError):
         cure = "the file is not readable as YAML: a number or an escape in it is out of range"
         raise BadConfig((Problem("", "a strange value", cure),)) from None
@@ -94,9 +96,10 @@ def _reject_unfit(text: str) -> None:
 
 
 def _not_a_mapping(root: Item | None) -> Problem:
-    empty = root is None or (isinstance(root, Scalar) and root.null)
-    seen = "nothing" if empty or root is None else kind_of(root)
-    return Problem("", seen, "write key: value pairs; docs/configuration.md begins with an example")
+    seen = "nothing" if root is None else kind_of(root)
+    line = None if root is None else root.line
+    cure = "write key: value pairs; docs/configuration.md begins with an example"
+    return Problem("", seen, cure, line)
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
@@ -163,7 +166,7 @@ class _Building:
             self._fatal(event, "a tag", cure)
         line = _line(event)
         if isinstance(event, yaml.ScalarEvent):
-            self._scalar(Scalar(event.value, line, event.style is None), event)
+            self._scalar(Scalar(event.value, line, event.implicit[0]), event)
             return
         made: Items | Entries = (
             Items([], line) if isinstance(event, yaml.SequenceStartEvent) else Entries({}, line)

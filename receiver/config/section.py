@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from receiver.config.document import Entries, Scalar
+from receiver.config.document import Entries, Item, Scalar
 from receiver.config.kinds import Kind
 from receiver.config.place import Place, Refused
 from receiver.config.problem import Problem, below
@@ -43,6 +43,10 @@ def section(make: type[T], kinds: Mapping[str, Kind[Any]], check: Check | None =
     return Kind("mapping", read, "mapping", keys=keys)
 
 
+def _entries(place: Place) -> dict[str, Item]:
+    return place.item.entries if isinstance(place.item, Entries) else {}
+
+
 def _shape(place: Place) -> str | None:
     """Say what stands in a mapping's place without its value: it may be a secret."""
     return "a text" if isinstance(place.item, Scalar) and not place.item.null else None
@@ -50,9 +54,7 @@ def _shape(place: Place) -> str | None:
 
 def _reject_unknown(place: Place, kinds: Mapping[str, Kind[Any]]) -> None:
     known = [*kinds, *(key + SUFFIX for key, kind in kinds.items() if kind.secret)]
-    if not isinstance(place.item, Entries):
-        return
-    for key, item in place.item.entries.items():
+    for key, item in _entries(place).items():
         if key in known:
             continue
         near = get_close_matches(key, known, 1)
@@ -77,7 +79,7 @@ def _values(place: Place, keys: tuple[tuple[str, Kind[Any], Any], ...]) -> dict[
 
 
 def _given(place: Place, key: str, kind: Kind[Any]) -> bool:
-    entries = place.item.entries if isinstance(place.item, Entries) else {}
+    entries = _entries(place)
     if kind.secret and key + SUFFIX in entries:
         return True
     item = entries.get(key)
@@ -87,7 +89,7 @@ def _given(place: Place, key: str, kind: Kind[Any]) -> bool:
 
 
 def _value(place: Place, key: str, kind: Kind[Any]) -> Any:
-    entries = place.item.entries if isinstance(place.item, Entries) else {}
+    entries = _entries(place)
     if key + SUFFIX not in entries or not kind.secret:
         return kind.read(place.entry(key, hidden=kind.secret))
     file = place.entry(key + SUFFIX)
@@ -106,7 +108,7 @@ def either(first: Kind[Any], second: Kind[Any], marks: tuple[str, ...]) -> Kind[
     """Return the kind of a mapping that is the second one where it has one of the marks."""
 
     def read(place: Place) -> Any:
-        entries = place.item.entries if isinstance(place.item, Entries) else {}
+        entries = _entries(place)
         return (second if any(mark in entries for mark in marks) else first).read(place)
 
     seen = {key for key, _, _ in first.keys}
