@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from receiver.channels.templates import Templates
 from receiver.domain.card import Call, Card, Rung
 from receiver.domain.incident import Incident, Member
 from receiver.domain.outcome import Outcome
@@ -33,6 +34,7 @@ class View:
     people: tuple[str, ...] = ()
     source_url: str = ""  # overrides the peer's own address in links
     console_url: str = ""  # server.external_url: where the whole list can be read
+    templates: Templates = Templates()  # noqa: RUF009  (never changes)
 
 
 class Channel(Protocol):

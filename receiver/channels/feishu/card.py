@@ -1,0 +1,103 @@
+"""An incident drawn as a card of JSON 2.0, and the ladder of smaller ones where it does not fit."""
+
+from collections.abc import Iterator
+
+from receiver.channels.base import View
+from receiver.channels.feishu.body import (
+    FEWER,
+    TIGHT,
+    WHOLE,
+    Detail,
+    Draft,
+    body,
+    minimal_body,
+)
+from receiver.channels.feishu.facts import calls, gather
+from receiver.channels.feishu.header import config, header, speech
+from receiver.channels.feishu.listing import alert_lines, wants_list
+from receiver.channels.feishu.reply import render_reply, text_message
+from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES, Json, fits, weight, written
+from receiver.channels.feishu.value import (
+    COMMENT_FIELD,
+    DURATION_FIELD,
+    SCOPE_FIELD,
+    ActionValue,
+    action_value,
+    parse_value,
+)
+from receiver.domain.card import Rung
+
+__all__ = [
+    "COMMENT_FIELD",
+    "DURATION_FIELD",
+    "SCOPE_FIELD",
+    "ActionValue",
+    "action_value",
+    "parse_value",
+    "render_app",
+    "render_bot",
+    "render_reply",
+]
+
+# What saying how many alerts are left out may add to a card that had none listed.
+LEFT_OUT_BYTES = 300
+_STEPS = {
+    Rung.WHOLE: (WHOLE, FEWER._replace(note=True), TIGHT),
+    Rung.FEWER: (FEWER, TIGHT),
+}
+
+
+def render_app(view: View, rung: Rung) -> str:
+    """Return the message of an app bot, whose card can be clicked. Never raises for a view."""
+    return _render(view, rung, APP_BYTES, edits=True)
+
+
+def render_bot(view: View, rung: Rung) -> str:
+    """Return the message of a group bot: it cannot be edited, and its links only inform."""
+    return _render(view, rung, BOT_BYTES, edits=False)
+
+
+def _render(view: View, rung: Rung, most: int, *, edits: bool) -> str:
+    facts = gather(view)
+    said = speech(view, facts)
+    calling = calls(view, rung, edits=edits)
+    if rung is Rung.TEXT or view.incident.plain:
+        return text_message(view, said, calls=calling)
+    draft = Draft(view, facts, said, calling, edits)
+    card = next((card for card in _cards(draft, rung, most) if fits(card, most)), None)
+    return written(_message(card or _card(draft, minimal_body(draft))))
+
+
+def _cards(draft: Draft, rung: Rung, most: int) -> Iterator[Json]:
+    """Yield ever smaller cards, from the one that the rung asks for."""
+    for detail in _STEPS.get(rung, ()):
+        if wants_list(draft.view, draft.facts):
+            bare = _card(draft, body(draft, detail, ()))
+            room = most - weight(_message(bare)) - LEFT_OUT_BYTES
+            yield _card(draft, body(draft, detail, _that_fit(draft, detail, room)))
+        else:
+            yield _card(draft, body(draft, detail, ()))
+
+
+def _that_fit(draft: Draft, detail: Detail, room: int) -> list[str]:
+    """Return as many lines of the list as there is room for, in bytes."""
+    kept: list[str] = []
+    for line in alert_lines(draft.view, draft.facts, detail.alerts):
+        room -= len(line.encode()) + 2  # escaped, it holds no sign that JSON escapes; and \n
+        if room < 0:
+            break
+        kept.append(line)
+    return kept
+
+
+def _card(draft: Draft, content: Json) -> Json:
+    return {
+        "schema": "2.0",
+        "config": config(draft.said),
+        "header": header(draft.view, draft.facts, draft.said),
+        "body": content,
+    }
+
+
+def _message(card: Json) -> Json:
+    return {"msg_type": "interactive", "content": card}

@@ -1,0 +1,151 @@
+"""The card's head, and what the phone previews of it."""
+
+from typing import NamedTuple
+
+from receiver.channels.base import View
+from receiver.channels.feishu.facts import Facts, for_templates
+from receiver.channels.feishu.parts import plain_text, text_tag, words
+from receiver.channels.feishu.size import Json
+from receiver.channels.feishu.text import plain
+from receiver.channels.templates import Said as Made
+from receiver.domain.reason import CardReason, State
+from receiver.domain.severity import CRITICAL
+from receiver.phrases import Phrase, Said, say, severity
+
+TITLE_LIMIT = 120  # the header shows four lines at most
+PLACE_LIMIT = 60
+PREVIEW_LIMIT = 200
+TAG_LIMIT = 30
+TAGS_MOST = 3
+
+_STATES = {
+    State.FIRING: Phrase.FIRING,
+    State.ACKNOWLEDGED: Phrase.ACKNOWLEDGED,
+    State.SUPPRESSED: Phrase.SUPPRESSED,
+    State.RESOLVED: Phrase.RESOLVED,
+    State.NOTE: Phrase.NOTE,
+}
+_COLOURS = {State.ACKNOWLEDGED: "blue", State.SUPPRESSED: "grey", State.RESOLVED: "green"}
+_TAG_COLOURS = {
+    State.ACKNOWLEDGED: "blue",
+    State.SUPPRESSED: "neutral",
+    State.RESOLVED: "green",
+}
+
+
+class Speech(NamedTuple):
+    """What is said where; ``text`` replaces the body's words, ``failed`` names bad templates."""
+
+    title: Said
+    preview: Said
+    text: str = ""
+    failed: tuple[str, ...] = ()
+
+
+def speech(view: View, facts: Facts) -> Speech:
+    """Word the title and the preview: the users' templates, else our own."""
+    made = view.templates.render(lambda: for_templates(view, facts))
+    failed = tuple(name for name, said in made.items() if said.problem)
+    title = _title(plain(made.get("title", Made()).text or view.incident.title, TITLE_LIMIT))
+    own = plain(made.get("summary", Made()).text, PREVIEW_LIMIT)
+    preview = Said(own, own) if own else _preview(view, facts, title)
+    return Speech(title, preview, made.get("text", Made()).text, failed)
+
+
+def _title(title: str) -> Said:
+    return Said(title, title) if title else say(Phrase.UNTITLED)
+
+
+def state_words(view: View, facts: Facts) -> Said:
+    """Return the word for the state; handled is said where nobody acknowledged."""
+    incident = view.incident
+    handled = incident.ack is None and incident.handled is not None
+    if facts.state is State.ACKNOWLEDGED and handled:
+        return say(Phrase.HANDLED)
+    return say(_STATES[facts.state])
+
+
+def _preview(view: View, facts: Facts, title: Said) -> Said:
+    key = Phrase.PREVIEW
+    if facts.state is State.NOTE:
+        key = Phrase.PREVIEW_NOTE
+    elif facts.state is State.RESOLVED:
+        key = Phrase.PREVIEW_RESOLVED
+    places = " · ".join(plain(place, PLACE_LIMIT) for place in facts.where)
+    where = f" · {places}" if places else ""
+    name, stands = severity_words(facts), state_words(view, facts)
+    count = facts.total if facts.state is State.RESOLVED else facts.firing
+    return Said(
+        *(
+            plain(
+                say(
+                    key,
+                    severity=name[at],
+                    title=title[at],
+                    where=where,
+                    count=count,
+                    state=stands[at],
+                )[at],
+                PREVIEW_LIMIT,
+            )
+            for at in (0, 1)
+        )
+    )
+
+
+def severity_words(facts: Facts) -> Said:
+    """Return what to call the severity."""
+    return severity(plain(facts.severity, TAG_LIMIT))
+
+
+def colour(view: View, facts: Facts) -> str:
+    """Return the header's colour: the state, and for what fires its severity."""
+    if facts.state in _COLOURS:
+        return _COLOURS[facts.state]
+    if view.incident.rank <= CRITICAL:
+        return "red"
+    mildest = view.incident.rank >= len(view.scale.order) - 1
+    return "blue" if facts.state is State.NOTE and mildest else "orange"
+
+
+def header(view: View, facts: Facts, said: Speech) -> Json:
+    """Return the header: title, where, and at most three tags."""
+    drawn: Json = {
+        "title": plain_text(said.title),
+        "template": colour(view, facts),
+        "text_tag_list": _tags(view, facts)[:TAGS_MOST],
+        "padding": "12px 12px 12px 12px",
+    }
+    places = " · ".join(plain(place, PLACE_LIMIT) for place in facts.where)
+    if places:
+        drawn["subtitle"] = plain_text(places)
+    return drawn
+
+
+def _tags(view: View, facts: Facts) -> list[Json]:
+    firing = "red" if view.incident.rank <= CRITICAL else "orange"
+    over = facts.state is State.RESOLVED
+    tags = [text_tag(severity_words(facts), "neutral" if over else firing)]
+    if facts.state is not State.NOTE:
+        tags.append(text_tag(state_words(view, facts), _TAG_COLOURS.get(facts.state, firing)))
+    if view.reason is CardReason.LATE:
+        tags.append(text_tag(say(Phrase.LATE), "purple"))
+    if facts.new:
+        tags.append(text_tag(say(Phrase.NEW, count=facts.new), "red"))
+    if view.incident.reopened and not over:
+        again = say(Phrase.REOPENED, count=view.incident.reopened)
+        tags.append(text_tag(again, "violet"))
+    if view.incident.truncated and not over:
+        tags.append(text_tag(say(Phrase.TRUNCATED, count=view.incident.truncated), "neutral"))
+    return tags
+
+
+def config(said: Speech) -> Json:
+    """Return the card's settings; forwarded cards show, and do not act."""
+    return {
+        "update_multi": True,
+        "enable_forward": True,
+        "enable_forward_interaction": False,
+        "width_mode": "fill",
+        "summary": words(said.preview),
+    }

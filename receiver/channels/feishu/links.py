@@ -1,0 +1,69 @@
+"""Where a card leads: runbook, dashboard, source, silences, and the incident itself."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+
+from receiver.channels.base import View
+from receiver.channels.feishu.facts import Facts
+from receiver.channels.feishu.markdown import safe_url
+from receiver.channels.feishu.text import plain
+from receiver.domain.incident import Kind
+from receiver.domain.reason import State
+from receiver.phrases import Phrase, Said, say
+
+TITLE_LIMIT = 40
+_ANNOTATED = (
+    (("runbook_url", "runbook"), Phrase.LINK_RUNBOOK),
+    (("dashboard_url", "dashboard", "dashboardURL", "grafana_url"), Phrase.LINK_DASHBOARD),
+    (("panel_url", "panelURL"), Phrase.LINK_PANEL),
+)
+
+
+def links(view: View, facts: Facts, most: int, longest: int) -> list[tuple[Said, str]]:
+    """Return at most ``most`` links that open, none longer than ``longest`` characters."""
+    found: dict[str, Said] = {}
+    for name, address in _candidates(view, facts):
+        url = safe_url(address) if address else ""
+        if url and len(url) <= longest:
+            found.setdefault(url, name)
+    return [(name, url) for url, name in found.items()][:most]
+
+
+def _candidates(view: View, facts: Facts) -> Iterator[tuple[Said, str]]:
+    annotations: Mapping[str, str] = {} if facts.first is None else facts.first.annotations
+    for title, address in view.incident.links:
+        name = plain(title, TITLE_LIMIT)
+        yield (Said(name, name) if name else say(Phrase.LINK_SOURCE)), address
+    for names, phrase in _ANNOTATED:
+        yield say(phrase), next((annotations[name] for name in names if annotations.get(name)), "")
+    if facts.first is not None:
+        yield say(Phrase.LINK_SOURCE), facts.first.url
+    if facts.state is not State.RESOLVED:
+        yield say(Phrase.LINK_SILENCES), _silences(view, annotations)
+    yield say(Phrase.LINK_CONSOLE), console(view)
+
+
+def console(view: View) -> str:
+    """Return where the whole incident can be read; empty where there is no such place."""
+    if not view.console_url:
+        return ""
+    return safe_url(f"{view.console_url.rstrip('/')}/incidents/{view.incident.id}")
+
+
+def _silences(view: View, annotations: Mapping[str, str]) -> str:
+    """Return Alertmanager's page of the silence in force, or the one that makes a new one."""
+    base = (view.source_url or view.incident.external_url).rstrip("/")
+    if annotations.get("silence_url"):
+        return annotations["silence_url"]
+    if not base or view.incident.kind is not Kind.ALERTS:
+        return ""
+    for silence in view.incident.silences:
+        if silence.holds and silence.silence_id:
+            return f"{base}/#/silences/{quote(silence.silence_id, safe='')}"
+    pairs = [f"{name}={_quoted(value)}" for name, value in view.incident.group_labels.items()]
+    matchers = quote("{" + ",".join(pairs) + "}", safe="")
+    return f"{base}/#/silences/new?filter={matchers}" if pairs else f"{base}/#/silences"
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

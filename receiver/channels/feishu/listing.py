@@ -1,0 +1,111 @@
+"""The folded list of all alerts, in signs of no language: it is written once for all readers."""
+
+from collections.abc import Iterator, Sequence
+
+from receiver.channels.base import View
+from receiver.channels.feishu.facts import Facts, headline, listed, own_labels
+from receiver.channels.feishu.links import console
+from receiver.channels.feishu.markdown import grey, moment, short
+from receiver.channels.feishu.parts import markdown, panel
+from receiver.channels.feishu.size import Json
+from receiver.domain.incident import Member, muting
+from receiver.domain.severity import CRITICAL
+from receiver.phrases import Phrase, Said, say
+
+OWN_MOST = 4  # labels of one line
+NAME_LIMIT = 60
+VALUE_LIMIT = 60
+SAID_LIMIT = 80
+COMMON_MOST = 24
+TODAY = 18 * 3_600_000  # ms; what is older shows its day too
+PANEL_ID = "alerts"
+
+
+def wants_list(view: View, facts: Facts) -> bool:
+    """Say whether there is anything that only a list can show."""
+    return facts.total > 1 or bool(view.incident.truncated)
+
+
+def alerts_panel(view: View, facts: Facts, texts: Sequence[str]) -> Json:
+    """Return the panel with these lines, and what was left out said below them."""
+    elements: list[Json] = []
+    shared = _pairs(sorted(facts.common.items()))
+    if shared:
+        elements.append(markdown(grey(shared), small=True))
+    if texts:
+        elements.append(markdown("\n".join(texts)))
+    elements += (markdown(said, small=True) for said in _left_out(view, facts.total - len(texts)))
+    return panel(say(Phrase.ALL_ALERTS, count=facts.total), PANEL_ID, elements)
+
+
+def labels_panel(member: Member) -> Json:
+    """Return the panel of a single alert's labels."""
+    shared = _pairs(sorted(member.labels.items()))
+    title = say(Phrase.ALL_LABELS, count=len(member.labels))
+    return panel(title, PANEL_ID, [markdown(shared, small=True)])
+
+
+def _pairs(labels: Sequence[tuple[str, str]]) -> str:
+    shown = [_pair(name, value) for name, value in labels[:COMMON_MOST] if value]
+    if len(labels) > COMMON_MOST:
+        shown.append(f"… +{len(labels) - COMMON_MOST}")
+    return " · ".join(shown)
+
+
+def _pair(name: str, value: str) -> str:
+    return f"{short(name, NAME_LIMIT)}={short(value, VALUE_LIMIT)}"
+
+
+def _left_out(view: View, left: int) -> Iterator[Said]:
+    if left > 0:
+        url = console(view)
+        if url:
+            yield say(Phrase.LEFT_OUT_LINKED, count=left, url=url)
+        else:
+            yield say(Phrase.LEFT_OUT, count=left)
+    if view.incident.truncated:
+        yield say(Phrase.TRUNCATED_LONG, count=view.incident.truncated)
+
+
+def alert_lines(view: View, facts: Facts, most: int) -> Iterator[str]:
+    """Yield one line an alert, the most important first, as they are asked for."""
+    for member in listed(view.members, most):
+        yield _line(view, facts, member)
+
+
+def _line(view: View, facts: Facts, member: Member) -> str:
+    name = _name(view, facts, member)
+    ended = member.until if member.until is not None else member.since
+    at = member.since if member.firing else ended
+    time = moment(at, day=view.now - at > TODAY)
+    if not member.firing:
+        return f"✅ ~~{name}~~ {grey(time)}"
+    said = "" if facts.shared_summary else short(headline(member), SAID_LIMIT)
+    return " · ".join(filter(None, (f"{_mark(view, member)} {name}", said, grey(time))))
+
+
+def _mark(view: View, member: Member) -> str:
+    if muting(view.incident, member.labels):
+        return "🔕"
+    if member.rank <= CRITICAL:
+        return "🔴"
+    return "🔵" if member.rank >= len(view.scale.order) - 1 else "🟠"
+
+
+def _name(view: View, facts: Facts, member: Member) -> str:
+    """Name an alert by what tells it from the others."""
+    own = own_labels(member, facts.common, view.scale.label)
+    if not own:
+        return short(member.labels.get("alertname", ""), VALUE_LIMIT) or "•"
+    shown = [f"**{short(own[0][1], VALUE_LIMIT) or '?'}**"]
+    shown += [_pair(name, value) for name, value in own[1:OWN_MOST]]
+    if len(own) > OWN_MOST:
+        shown.append(f"+{len(own) - OWN_MOST}")
+    return " ".join(shown)
+
+
+def plain_name(view: View, facts: Facts, member: Member, limit: int) -> str:
+    """Name an alert in plain words, for a menu."""
+    own = own_labels(member, facts.common, view.scale.label) or sorted(member.labels.items())
+    values = [value if at == 0 else f"{name}={value}" for at, (name, value) in enumerate(own)]
+    return " · ".join(values[:3])[: 4 * limit]

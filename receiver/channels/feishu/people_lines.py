@@ -1,0 +1,101 @@
+"""What people did about an incident: who took it, who silenced it, until when and why."""
+
+from collections.abc import Iterable
+
+from receiver.channels.base import View
+from receiver.channels.feishu.facts import Facts
+from receiver.channels.feishu.markdown import grey, moment, short
+from receiver.channels.feishu.parts import joined, markdown
+from receiver.channels.feishu.size import Json
+from receiver.domain.incident import Kind
+from receiver.domain.person import Actor
+from receiver.domain.reason import State
+from receiver.domain.silence import GROUP_SCOPE, Silence, SilenceState
+from receiver.phrases import Phrase, Said, say
+
+NAME_LIMIT = 40
+PROBLEM_LIMIT = 200
+WHY_LIMIT = 200
+# Which silences matter most to somebody who opens the card.
+_FIRST = (
+    SilenceState.FAILED,
+    SilenceState.REQUESTED,
+    SilenceState.ACTIVE,
+    SilenceState.EXPIRING,
+    SilenceState.EXPIRED,
+)
+_PHRASES = {
+    SilenceState.REQUESTED: ("⏳", Phrase.SILENCE_REQUESTED),
+    SilenceState.ACTIVE: ("🔕", Phrase.SILENCE_ACTIVE),
+    SilenceState.EXPIRING: ("⏳", Phrase.SILENCE_EXPIRING),
+    SilenceState.EXPIRED: ("🔔", Phrase.SILENCE_EXPIRED),
+    SilenceState.FAILED: ("⚠️", Phrase.SILENCE_FAILED),
+}
+
+
+def name_of(actor: Actor) -> str:
+    """Return a person's name, escaped."""
+    return short(actor.label, NAME_LIMIT) or "?"
+
+
+def people_lines(view: View, facts: Facts, most: int) -> list[Json]:
+    """Return the lines about people, at most ``most`` of them about silences."""
+    return [*_owners(view, facts), *_silences(view.incident.silences, facts, most)]
+
+
+def _owners(view: View, facts: Facts) -> list[Json]:
+    incident = view.incident
+    found: list[Json] = []
+    if incident.ack is not None:
+        said = say(
+            Phrase.ACKNOWLEDGED_BY,
+            who=name_of(incident.ack.actor),
+            time=moment(incident.ack.at),
+        )
+        found.append(markdown(joined(("👤", said), " ")))
+    if incident.handled is not None:
+        closed = incident.kind is not Kind.ALERTS
+        said = say(
+            Phrase.CLOSED_BY if closed else Phrase.HANDLED_BY,
+            who=name_of(incident.handled.actor),
+            time=moment(incident.handled.at),
+        )
+        parts: list[Said | str] = [joined(("☑️", said), " ")]
+        if facts.firing and not closed and facts.state is not State.RESOLVED:
+            parts.append(joined(("⚠️", say(Phrase.STILL_FIRES)), " "))
+        found.append(markdown(joined(parts, "\n")))
+    return found
+
+
+def _silences(silences: Iterable[Silence], facts: Facts, most: int) -> list[Json]:
+    shown = sorted(
+        silences, key=lambda silence: (_FIRST.index(silence.state), -silence.asked_at, silence.id)
+    )
+    if facts.state is State.RESOLVED:
+        shown = [silence for silence in shown if silence.holds]
+    lines = [line for silence in shown[:most] for line in _silence(silence)]
+    if len(shown) > most:
+        more = say(Phrase.MORE_SILENCES, count=len(shown) - most)
+        lines.append(markdown(Said(grey(more.zh_cn), grey(more.en_us)), small=True))
+    return lines
+
+
+def _silence(silence: Silence) -> list[Json]:
+    mark, phrase = _PHRASES[silence.state]
+    scope = say(Phrase.SCOPE_GROUP if silence.scope == GROUP_SCOPE else Phrase.SCOPE_ALERT)
+    values = {"who": name_of(silence.actor), "until": moment(silence.ends_at)}
+    said = Said(
+        say(phrase, **values, scope=scope.zh_cn).zh_cn,
+        say(phrase, **values, scope=scope.en_us).en_us,
+    )
+    parts: list[Said | str] = [joined((mark, said), " ")]
+    if silence.problem:
+        problem = short(silence.problem, PROBLEM_LIMIT)
+        kept = silence.state is SilenceState.ACTIVE
+        parts.append(joined((say(Phrase.SILENCE_KEPT), problem), " · ") if kept else problem)
+    lines = [markdown(joined(parts, "\n"))]
+    if silence.comment.strip():
+        why = short(silence.comment, WHY_LIMIT)
+        if why:
+            lines.append(markdown(f"> {why}", small=True))
+    return lines

@@ -1,0 +1,184 @@
+"""What users say on a card in their own words: small, sandboxed Jinja2 templates."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from jinja2 import StrictUndefined, Template, TemplateError, nodes, pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+
+SOURCE_LIMIT = 8_000  # characters of a template
+OUTPUT_LIMIT = 4_000  # characters; what is longer is cut
+STEPS = 20_000  # turns of all loops of one rendering together
+RANGE_LIMIT = 1_000
+ALERTS_GIVEN = 100
+GROWTH_LIMIT = 10_000  # characters or items that one multiplication or pad may make
+
+_METER = "_metered"
+_BUDGET = "_budget"
+_FILTERS = (
+    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items",
+    "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr",
+    "replace", "reverse", "round", "select", "selectattr", "sort", "string", "sum", "title",
+    "trim", "truncate", "unique", "upper",
+)  # fmt: skip
+# What could call itself, or reach other files.
+_BANNED = (
+    nodes.Macro,
+    nodes.CallBlock,
+    nodes.Include,
+    nodes.Import,
+    nodes.FromImport,
+    nodes.Extends,
+    nodes.Block,
+)
+_METHODS = frozenset(
+    {
+        *("get", "items", "keys", "values"),
+        *("endswith", "find", "lower", "lstrip", "removeprefix", "removesuffix", "rsplit"),
+        *("rstrip", "split", "splitlines", "startswith", "strip", "title", "upper"),
+    }
+)
+
+
+class BadTemplate(ValueError):
+    """A template that cannot be compiled; the message says where and why."""
+
+
+class _Budget:
+    """How many turns the loops of one rendering have left."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = STEPS
+
+    def spend(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            self.left -= 1
+            if self.left < 0:
+                raise SecurityError(f"more than {STEPS} turns of loops")
+            yield item
+
+
+@pass_context
+def _metered(context: Context, items: Iterable[Any]) -> list[Any]:
+    budget: _Budget = context[_BUDGET]
+    return list(budget.spend(items))
+
+
+def _range(*bounds: int) -> range:
+    made = range(*bounds)
+    if len(made) > RANGE_LIMIT:
+        raise SecurityError(f"range() of more than {RANGE_LIMIT}")
+    return made
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Reads data, and neither grows without bound nor reaches anything else."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined, autoescape=False, cache_size=0)
+        self.globals = {"range": _range}
+        self.filters = {name: self.filters[name] for name in _FILTERS} | {_METER: _metered}
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Refuse what would make something large of something small."""
+        sized = isinstance(left, str | list | tuple) or isinstance(right, str | list | tuple)
+        if operator == "**" or (operator == "%" and isinstance(left, str)):
+            raise SecurityError(f"{operator} is not offered")
+        if operator == "*" and sized and _size(left) * _size(right) > GROWTH_LIMIT:
+            raise SecurityError(f"a product of more than {GROWTH_LIMIT}")
+        return super().call_binop(context, operator, left, right)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Offer no ``format``: a width in it makes a text of any length."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Allow data, and the methods that only read."""
+        if callable(value) and attr not in _METHODS:
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | list | tuple) else abs(int(value))
+
+
+_ENVIRONMENT = _Environment()
+
+
+def _compile(name: str, source: str) -> Template:
+    if len(source) > SOURCE_LIMIT:
+        raise BadTemplate(f"{name} has {len(source)} characters; {SOURCE_LIMIT} are allowed")
+    try:
+        tree = _ENVIRONMENT.parse(source)
+        for banned in tree.find_all(_BANNED):
+            kind = type(banned).__name__.lower()
+            raise BadTemplate(f"{name}, line {banned.lineno}: {kind} is not offered")
+        for loop in tree.find_all(nodes.For):
+            if loop.recursive:
+                raise BadTemplate(f"{name}, line {loop.lineno}: recursive is not offered")
+            loop.iter = nodes.Filter(loop.iter, _METER, [], [], None, None)
+        code = _ENVIRONMENT.compile(tree, name, name)
+        return Template.from_code(_ENVIRONMENT, code, dict(_ENVIRONMENT.globals))
+    except TemplateError as wrong:
+        where = getattr(wrong, "lineno", 0) or 1
+        raise BadTemplate(f"{name}, line {where}: {wrong}") from None
+
+
+class Said(NamedTuple):
+    """What a template made; ``problem`` says why it made nothing."""
+
+    text: str = ""
+    problem: str = ""
+
+
+def _render(template: Template, given: Mapping[str, Any]) -> Said:
+    made: list[str] = []
+    size = 0
+    try:
+        for piece in template.generate({**given, _BUDGET: _Budget()}):
+            made.append(piece)
+            size += len(piece)
+            if size > OUTPUT_LIMIT:
+                break
+    except Exception as fault:  # noqa: BLE001  (users' code may fail in any way)
+        return Said(problem=f"{type(fault).__name__}: {fault}"[:200])
+    return Said("".join(made)[:OUTPUT_LIMIT].strip())
+
+
+class Templates:
+    """The configured templates, compiled once; an empty one means the built-in text.
+
+    ``title`` stands in the header, ``summary`` is what the phone previews, ``text`` is the body's
+    words. Each sees ``incident``, ``alerts``, ``labels`` and ``annotations``; its output is plain
+    text, whatever it looks like.
+    """
+
+    __slots__ = ("_compiled",)
+
+    def __init__(self, title: str = "", summary: str = "", text: str = "") -> None:
+        """Compile.
+
+        Raises:
+            BadTemplate: one cannot be; the message names it, the line and the fault.
+
+        """
+        named = {"title": title, "summary": summary, "text": text}
+        self._compiled = {name: _compile(name, source) for name, source in named.items() if source}
+
+    def __bool__(self) -> bool:
+        return bool(self._compiled)
+
+    def render(self, given: Callable[[], Mapping[str, Any]]) -> dict[str, Said]:
+        """Return what each configured template makes of the data; never raises.
+
+        ``given`` is asked once, and only where there is a template.
+        """
+        if not self._compiled:
+            return {}
+        data = given()
+        return {name: _render(template, data) for name, template in self._compiled.items()}
