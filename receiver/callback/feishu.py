@@ -29,9 +29,15 @@ from receiver.channels.feishu.callback import (
 )
 from receiver.channels.feishu.callback import Toast as PlatformToast
 from receiver.channels.feishu.client import FeishuApp
-from receiver.channels.feishu.controls import ask_of
+from receiver.channels.feishu.value import (
+    COMMENT_FIELD,
+    DURATION_FIELD,
+    SCOPE_FIELD,
+    parse_value,
+)
 from receiver.domain.action import Action
 from receiver.domain.person import Actor
+from receiver.domain.silence import GROUP_SCOPE
 from receiver.store.base import Store, Unavailable
 from receiver.telemetry import attributes
 from receiver.telemetry.metrics import Metrics
@@ -117,7 +123,7 @@ class FeishuCallback:
 
     async def _click(self, click: Click, app: CallbackApp) -> Reply:
         means = self._means
-        asked = ask_of(click.value, click.form_value)
+        asked = parse_value(click.value)
         if asked is None:
             return Reply(UNDERSTOOD_NOTHING, None)
         span = otel.get_current_span()
@@ -133,10 +139,9 @@ class FeishuCallback:
             at=means.now(),
             card=asked.card,
             generation=asked.generation,
-            scope=asked.scope,
-            duration=asked.duration,
-            comment=asked.comment,
-            silence=asked.silence,
+            scope=_field(click, SCOPE_FIELD) or GROUP_SCOPE,
+            duration=_field(click, DURATION_FIELD),
+            comment=_field(click, COMMENT_FIELD),
             trace=means.tracing.traceparent_of(span),
         )
         reply = await means.desk.answer(action, app.channel)
@@ -149,6 +154,12 @@ class FeishuCallback:
             "click", action=action.kind, incident=action.incident, actor=action.actor.open_id
         )
         return reply
+
+
+def _field(click: Click, name: str) -> str:
+    """Return a form's text field; anything else than a text counts as empty."""
+    value = click.form_value.get(name, "")
+    return value if isinstance(value, str) else ""
 
 
 def _action_id(app: CallbackApp, click: Click) -> str:

@@ -78,7 +78,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.CONFIRM_UNSILENCE: "End the silence?",
         Phrase.CONFIRM_UNSILENCE_TEXT: "What still fires will notify again.",
         Phrase.CONFIRM_HANDLE: "Mark as handled?",
-        Phrase.CONFIRM_HANDLE_TEXT: "The source still fires. The card stays open until it resolves.",
+        Phrase.CONFIRM_HANDLE_TEXT: "The source still fires. The card stays until it resolves.",
         Phrase.CONFIRM_RESOLVE: "Close this incident?",
         Phrase.CONFIRM_RESOLVE_TEXT: "The card turns to resolved and takes no more clicks.",
         Phrase.MINUTES_30: "30 minutes",

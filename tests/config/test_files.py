@@ -91,8 +91,8 @@ def test_an_escape_that_is_no_character_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(document, "_Loader", yaml.SafeLoader)
     assert problems('a: "\\UFFFFFFFF"') == [
         (
-            "the file: seen a strange value; the file is not readable as YAML: a number or an escape "
-            "in it is out of range"
+            "the file: seen a strange value; the file is not readable as YAML: a number or an "
+            "escape in it is out of range"
         )
     ]
 
@@ -107,8 +107,8 @@ def test_a_channel_named_by_a_missing_variable_is_told_once_for_itself() -> None
     text = "feishu: [{name: '${X}', webhook_url: 'https://f/h'}]\nroutes: [{targets: [x]}]"
     assert problems(text) == [
         (
-            "feishu[0].name (line 1): seen ${X}; set the environment variable X, or write $${ for a "
-            "plain ${"
+            "feishu[0].name (line 1): seen ${X}; set the environment variable X, or write $${ for "
+            "a plain ${"
         ),
         "routes[0].targets[0] (line 2): seen 'x'; add it to feishu",
     ]

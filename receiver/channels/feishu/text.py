@@ -12,6 +12,9 @@ CACHED = 8_192
 CACHED_LENGTH = 256
 
 _ZWJ = "\u200d"
+# Joiners, variation selectors, skin tones and the tags of regional flags.
+_EXTENDS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
 # Controls, the marks that turn text around, and characters that show nothing.
 _REMOVED = (
     *range(0x09),
@@ -64,16 +67,9 @@ def cut(text: str, limit: int) -> str:
 def _joined(text: str, at: int) -> bool:
     """Whether the characters before and at a place are drawn as one."""
     here, before = text[at], text[at - 1]
-    if here == _ZWJ or before == _ZWJ or unicodedata.combining(here):
+    if before == _ZWJ or _EXTENDS.match(here) or unicodedata.combining(here):
         return True
-    point = ord(here)
-    if 0xFE00 <= point <= 0xFE0F or 0x1F3FB <= point <= 0x1F3FF or 0xE0020 <= point <= 0xE007F:
-        return True
-    return _flag(here) and _flag(before)
-
-
-def _flag(character: str) -> bool:
-    return 0x1F1E6 <= ord(character) <= 0x1F1FF
+    return _FLAG.match(before) is not None and _FLAG.match(here) is not None
 
 
 def line(text: str, limit: int) -> str:

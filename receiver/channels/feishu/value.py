@@ -36,12 +36,19 @@ def parse_value(value: object) -> ActionValue | None:
     """Read the ``value`` of a click; None for what no card of ours sends."""
     if not isinstance(value, dict) or value.get("v") != VERSION:
         return None
-    kind = value.get("a")
+    kind = _kind(value.get("a"))
     ids = tuple(_id(value.get(name)) for name in ("i", "c", "g"))
-    if not isinstance(kind, str) or kind not in ActionKind or None in ids:
+    if kind is None or None in ids:
         return None
     incident, card, generation = ids
-    return ActionValue(ActionKind(kind), incident or 0, card or 0, generation or 0)
+    return ActionValue(kind, incident or 0, card or 0, generation or 0)
+
+
+def _kind(value: object) -> ActionKind | None:
+    try:
+        return ActionKind(str(value))
+    except ValueError:
+        return None
 
 
 def _id(value: object) -> int | None:
