@@ -20,6 +20,7 @@ from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.hook import FeishuBot
 from receiver.channels.feishu.http import build_client
 from receiver.channels.feishu.token import Account
+from receiver.channels.templates import Templates
 from receiver.config import (
     AgentSource,
     AlertmanagerSource,
@@ -162,6 +163,7 @@ def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
     urls = {source.name: source.external_url for source in config.alertmanagers}
     clients = {source.name: maker.alertmanager(source) for source in config.alertmanagers}
     rules = Rules(config.severity, config.flap_window)
+    templates = templates_of(config)
     return Parts(
         config=config,
         doors=_doors(config, router, rules),
@@ -171,16 +173,24 @@ def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
             scale=config.severity,
             source_urls=MappingProxyType(urls),
             console_url=config.server.external_url,
+            templates=templates,
         ),
         setting=Setting(
             scale=config.severity,
             console_url=config.server.external_url,
             source_urls=lambda source: urls.get(source, ""),
+            templates=templates,
         ),
         apps=MappingProxyType(apps),
         alertmanagers=MappingProxyType(clients),
         closing=tuple(maker.closing),
     )
+
+
+def templates_of(config: Config) -> Templates:
+    """Return the configured templates, compiled."""
+    said = config.templates
+    return Templates(said.title or "", said.summary or "", said.text or "")
 
 
 def _doors(config: Config, router: Router, rules: Rules) -> Doors:

@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from receiver.assembly import templates_of
 from receiver.channels.base import View
 from receiver.channels.feishu.card import render_app, render_bot
 from receiver.channels.feishu.content import read_content
+from receiver.channels.templates import Templates
 from receiver.config import BadConfig, load
 from receiver.domain.card import Card, Rung
 from receiver.domain.incident import Placement, Rules, absorb
@@ -22,10 +24,11 @@ def render_body(
 ) -> tuple[str, str]:
     """Return what is wrong, and the card as indented JSON; one of them is empty."""
     try:
-        rules = Rules()
+        rules, templates = Rules(), Templates()
         if path is not None:
             config = load(path, environ)
             rules = Rules(config.severity, config.flap_window)
+            templates = templates_of(config)
         body = bodies.decode(raw)
     except bodies.Malformed as wrong:
         return f"the body cannot be read: {wrong}", ""
@@ -43,6 +46,7 @@ def render_body(
         now=now,
         reason=CardReason.FIRST,
         scale=rules.scale,
+        templates=templates,
     )
     drawn = read_content((render_bot if bot else render_app)(view, Rung.WHOLE))
     if drawn is None:

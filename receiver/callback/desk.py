@@ -7,6 +7,7 @@ from typing import NamedTuple
 from receiver.callback.silencing import Silencing
 from receiver.callback.toasts import NOT_KEPT, Toast, outcome_of, silence_toast, toast_for
 from receiver.channels.base import Channel, View
+from receiver.channels.templates import Templates
 from receiver.domain.action import Action
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
@@ -32,6 +33,7 @@ class Setting:
     scale: SeverityScale
     console_url: str
     source_urls: Callable[[str], str]
+    templates: Templates = Templates()  # noqa: RUF009  (never changes)
 
 
 class Desk:
@@ -103,6 +105,7 @@ class Desk:
             scale=setting.scale,
             source_url=setting.source_urls(snapshot.incident.source),
             console_url=setting.console_url,
+            templates=setting.templates,
         )
         return channel.render(view, card.rung)
 

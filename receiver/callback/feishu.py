@@ -145,9 +145,7 @@ class FeishuCallback:
             trace=means.tracing.traceparent_of(span),
         )
         reply = await means.desk.answer(action, app.channel)
-        span.set_attributes(
-            {attributes.ACTION: action.kind, attributes.INCIDENT: action.incident}
-        )
+        span.set_attributes({attributes.ACTION: action.kind, attributes.INCIDENT: action.incident})
         for link in means.tracing.link_to(reply.trace):
             span.add_link(link.context)  # the delivery whose card was clicked
         means.log.info(

@@ -10,6 +10,7 @@ from opentelemetry.trace import Span, SpanKind
 from structlog.typing import FilteringBoundLogger
 
 from receiver.channels.base import Channel, Edits, Limit, View, split_target
+from receiver.channels.templates import Templates
 from receiver.deliver.budget import Ledger
 from receiver.domain.card import (
     Ability,
@@ -52,6 +53,7 @@ class Outlets:
     scale: SeverityScale
     source_urls: Mapping[str, str]
     console_url: str = ""
+    templates: Templates = Templates()  # noqa: RUF009  (never changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +244,7 @@ class Worker:
             people=await channel.people(mention) if mention else (),
             source_url=outlets.source_urls.get(incident.source, ""),
             console_url=outlets.console_url,
+            templates=outlets.templates,
         )
 
     def _note(

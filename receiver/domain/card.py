@@ -109,7 +109,8 @@ class Card:
     settle_at: int | None = None  # an edit's outcome is unknown: edit again then
     clicked_at: int | None = None  # a callback's answer carries a card: edits wait
     failures: int = 0
-    failing_since: int | None = None
+    tried: bool = False  # a call was made, whatever became of it
+    unknown_since: int | None = None  # when a code that nobody knows first stood in the way
     mentions_dropped: bool = False
     problem: str = ""
     trace: str = ""
@@ -210,12 +211,12 @@ def why_edit(last: Shown | None, now: Shown) -> CardReason:
 def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]:
     resolved = now.state is State.RESOLVED and last.state is not State.RESOLVED
     return (
-        (CardReason.REOPENED, now.marks.reopened > last.marks.reopened),
         (CardReason.ALL_RESOLVED, resolved),
+        (CardReason.REOPENED, now.marks.reopened > last.marks.reopened),
         (CardReason.SEVERITY_RAISED, now.marks.raised > last.marks.raised),
         (CardReason.NEW_ALERTS, now.marks.joined > last.marks.joined),
         (CardReason.SILENCE_FAILED, now.marks.failed > last.marks.failed),
-        (CardReason.SILENCED, _holding(now) > _holding(last)),
+        (CardReason.SILENCED, bool(_holding(now) - set(last.silences))),
         (CardReason.UNSILENCED, now.silences != last.silences),
         (CardReason.HANDLED, now.handled != last.handled),
         (CardReason.ACKNOWLEDGED, bool(now.ack) and now.ack != last.ack),
@@ -226,9 +227,9 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
     )
 
 
-def _holding(shown: Shown) -> int:
+def _holding(shown: Shown) -> set[tuple[str, SilenceState]]:
     live = (SilenceState.REQUESTED, SilenceState.ACTIVE)
-    return sum(1 for _, stand in shown.silences if stand in live)
+    return {(silence, stand) for silence, stand in shown.silences if stand in live}
 
 
 def why_call(marks: Marks, now: Shown, notify: Sequence[str]) -> CardReason | None:
@@ -287,7 +288,7 @@ def next_step(
 def _unseen(card: Card, incident: Incident) -> bool:
     """Whether an incident came and went before anyone could be shown it, and may be left so."""
     over = incident.closed_at is not None and incident.kind is not Kind.MESSAGE
-    if not over or card.failures or card.generation > 1 or incident.rank <= CRITICAL:
+    if not over or card.tried or incident.rank <= CRITICAL:
         return False
     return (incident.closed_at or 0) - incident.opened_at < UNSEEN_GRACE
 
@@ -295,6 +296,8 @@ def _unseen(card: Card, incident: Incident) -> bool:
 def _next_post(card: Card, news: Shown) -> Step:
     if card.shown >= card.wanted:
         return Wait(None)
+    if card.generation > 1 and not card.shown:
+        return Post(CardReason.REPLACED)  # in the place of a card that can be edited no more
     reason = why_edit(card.last, news)
     return Post(reason) if reason in POSTED else Settle(_quiet(reason))
 
@@ -361,6 +364,6 @@ def replaced(card: Card, now: int) -> Card:
         rung=Rung.WHOLE,
         shown=0,
         failures=0,
-        failing_since=None,
+        unknown_since=None,
         due_at=now,
     )

@@ -13,6 +13,8 @@ from receiver.domain.silence import Silence, SilenceState
 FLAP_WINDOW = 10 * 60_000
 # An equal body without a reason field is a repeat only after this long, from the same peer.
 REPEAT_AFTER = 60_000
+# A cluster has a few peers; those that were renamed or replaced need not be known for ever.
+PEERS_MOST = 16
 # Alertmanager flushes a group at most this often, so an earlier "repeat" is the same one again.
 REPEAT_APART = 8_000
 
@@ -175,7 +177,9 @@ def _after_close(known: Incident, members: Mapping[str, Member], notice: Notice)
 def _open(notice: Notice, rules: Rules, now: int) -> Change:
     message = notice.kind is Kind.MESSAGE
     members = tuple(
-        _member(alert, rules.scale, now, 1) for alert in notice.alerts if alert.firing or message
+        _member(alert, rules.scale, now, 1)
+        for alert in _once_each(notice.alerts)
+        if alert.firing or message
     )
     incident = Incident(
         id=0,
@@ -241,7 +245,7 @@ def _advance(
         ack=None if told.joined else known.ack,
         handled=None if told.joined else known.handled,
         external_url=notice.external_url or known.external_url,
-        peers={**known.peers, notice.external_url: now},
+        peers=_heard(known.peers, notice.external_url, now),
         repeat_at=now,
         trace=notice.trace,
     )
@@ -292,7 +296,7 @@ def _reopen(
         ack=None,
         handled=None,
         external_url=notice.external_url or known.external_url,
-        peers={**known.peers, notice.external_url: now},
+        peers=_heard(known.peers, notice.external_url, now),
         repeat_at=now,
         trace=notice.trace,
     )
@@ -304,7 +308,7 @@ def _reopen(
 def _equal(known: Incident, notice: Notice, told: _Told, now: int) -> Change:
     """Tell a genuine repeat from the same notification sent again."""
     peer = notice.external_url
-    heard = known._replace(peers={**known.peers, peer: now})
+    heard = known._replace(peers=_heard(known.peers, peer, now))
     if not is_repeat(known, peer, notice.repeat, now):
         return Change(BodyReason.DUPLICATE, heard)
     incident = heard._replace(
@@ -344,7 +348,7 @@ def _compare(
     members: Mapping[str, Member], alerts: Iterable[Alert], scale: SeverityScale, now: int
 ) -> _Told:
     told = _Told([], [], [])
-    for alert in alerts:
+    for alert in _once_each(alerts):
         old = members.get(alert.fingerprint)
         if alert.firing and (old is None or not old.firing):
             told.joined.append(_member(alert, scale, now, 1 if old is None else old.episode + 1))
@@ -355,6 +359,24 @@ def _compare(
                 old._replace(annotations=alert.annotations, url=alert.url, rank=old.rank)
             )
     return told
+
+
+def _once_each(alerts: Iterable[Alert]) -> Iterable[Alert]:
+    """Return one alert a fingerprint; where a body contradicts itself, it fires."""
+    known: dict[str, Alert] = {}
+    for alert in alerts:
+        other = known.get(alert.fingerprint)
+        if other is None or (alert.firing and not other.firing):
+            known[alert.fingerprint] = alert
+    return known.values()
+
+
+def _heard(peers: dict[str, int], peer: str, now: int) -> dict[str, int]:
+    """Return when each peer last spoke, forgetting the one that was silent longest."""
+    heard = {**peers, peer: now}
+    if len(heard) > PEERS_MOST:
+        del heard[min(heard, key=lambda name: (heard[name], name == peer))]
+    return heard
 
 
 def _member(alert: Alert, scale: SeverityScale, now: int, episode: int) -> Member:

@@ -25,6 +25,7 @@ _SHAPE = re.compile(
     r'(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^"{},]*?))\s*',
     re.DOTALL,
 )
+_BARE = re.compile(r'[^\s"=!~{},]+')
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 
 
@@ -46,7 +47,8 @@ class Matcher:
         return found is (self.operator is Operator.MATCHES)
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{quote(self.value)}"
+        name = self.name if _BARE.fullmatch(self.name) else quote(self.name)
+        return f"{name}{self.operator}{quote(self.value)}"
 
 
 def quote(text: str) -> str:

@@ -72,7 +72,7 @@ class Sent:
 
 def settle(card: Card, sent: Sent, outcome: Outcome, now: int, luck: float) -> Settlement:
     """Decide what a call's outcome makes of the card."""
-    landed = replace(card, in_flight=None, flown_at=None)
+    landed = replace(card, in_flight=None, flown_at=None, tried=True)
     match outcome:
         case Delivered(receipt):
             return Settlement(card=_delivered(landed, sent, receipt, now), delivered=True)
@@ -84,7 +84,7 @@ def settle(card: Card, sent: Sent, outcome: Outcome, now: int, luck: float) -> S
 
 
 def _delivered(card: Card, sent: Sent, receipt: str, now: int) -> Card:
-    calm = replace(card, failures=0, failing_since=None, problem="", trace=sent.trace)
+    calm = replace(card, failures=0, unknown_since=None, problem="", trace=sent.trace)
     if sent.call is Call.REPLY:
         called = max(sent.revision, card.called + 1)
         return _due(replace(calm, called=called, marks=sent.shown.marks, reply_at=None), now)
@@ -109,14 +109,16 @@ def _due(card: Card, now: int) -> Card:
 
 
 def _retry(card: Card, sent: Sent, retry: Retry, now: int, luck: float) -> Settlement:
-    since = card.failing_since if card.failing_since is not None else now
-    if retry.reason is RetryReason.UNKNOWN_CODE and now - since >= UNKNOWN_PATIENCE:
-        return _rejected(card, sent, Rejected(RejectReason.UNKNOWN_CODE, retry.detail), now)
+    since = card.unknown_since
+    if retry.reason is RetryReason.UNKNOWN_CODE:
+        since = now if since is None else since
+        if now - since >= UNKNOWN_PATIENCE:
+            return _rejected(card, sent, Rejected(RejectReason.UNKNOWN_CODE, retry.detail), now)
     unsure = retry.reason.ambiguous
     failed = replace(
         card,
         failures=card.failures + 1,
-        failing_since=since,
+        unknown_since=since,
         problem=retry.detail or retry.reason,
         due_at=now + _pause(card, retry, luck),
     )
@@ -143,6 +145,8 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
     if reason is RejectReason.MENTION and not card.mentions_dropped and card.mention:
         plain = replace(card, mentions_dropped=True, attempt=None, due_at=now)
         return Settlement(card=plain)
+    if sent.call in (Call.PATCH, Call.REPLY) and reason is RejectReason.GONE:
+        return Settlement(card=replaced(card, now))
     if sent.call is Call.REPLY:
         # The card itself is shown; a reply that is refused for good is given up, and counted.
         given_up = replace(
@@ -154,7 +158,7 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
             problem=rejected.detail,
         )
         return Settlement(card=given_up)
-    if sent.call is Call.PATCH and reason in (RejectReason.GONE, RejectReason.TOO_OLD):
+    if sent.call is Call.PATCH and reason is RejectReason.TOO_OLD:
         return Settlement(card=replaced(card, now))
     if reason.ladder and card.rung < Rung.TEXT:
         lower = Rung(card.rung + 1)
@@ -166,10 +170,20 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
 
 
 def dead_letter(card: Card, rejected: Rejected) -> Settlement:
-    """Give a card up until something changes, or it is replayed."""
+    """Give a card up until something changes, or it is replayed.
+
+    A create that may have been accepted is kept: only its exact repetition finds out.
+    """
+    unsure = card.attempt is not None and card.attempt.ambiguous
     why = f"{rejected.reason}: {rejected.detail}" if rejected.detail else str(rejected.reason)
     dead = replace(
-        card, state=CardState.DEAD, problem=why, due_at=None, attempt=None, settle_at=None
+        card,
+        state=CardState.DEAD,
+        problem=why,
+        due_at=None,
+        attempt=card.attempt if unsure else None,
+        settle_at=None,
+        unknown_since=None,
     )
     return Settlement(card=dead, dead=rejected.reason)
 
@@ -187,7 +201,10 @@ def taken(card: Card, step: Step, revision: int, now: int) -> Card:
     match step:
         case Settle():
             shown = max(card.shown, revision)
-            return replace(card, shown=shown, failures=0, failing_since=None, due_at=now)
+            return replace(card, shown=shown, failures=0, unknown_since=None, due_at=now)
+        case Wait(None) if card.reply_at is not None:
+            # Nobody need be called any more; the next reply is another one, with its own uuid.
+            return replace(card, due_at=None, reply_at=None, called=card.called + 1)
         case Wait(until):
             return replace(card, due_at=until)
         case Replace():
@@ -203,7 +220,7 @@ def crashed(card: Card, now: int) -> Card:
     """Return a card whose call was cut off by a crash: its outcome is unknown."""
     if card.in_flight is None:
         return card
-    landed = replace(card, in_flight=None, flown_at=None, due_at=now)
+    landed = replace(card, in_flight=None, flown_at=None, due_at=now, tried=True)
     if card.in_flight is Call.PATCH:
         again = (card.flown_at or now) + SETTLE_AGAIN
         return replace(landed, settle_at=again, due_at=max(now, again))

@@ -16,28 +16,15 @@ from receiver.sandbox.knobs import Fault, FaultKind
 from receiver.sandbox.limits import APP_RULES, Rule
 from receiver.sandbox.state import App, Call, Tenant
 
-# The server puts a callable under this name into the scope; it resets the connection.
+# The server puts these into the scope's extensions: a callable that resets the connection, and
+# how it writes the name of the log id's header.
 RESET = "receiver.sandbox.reset"
+LOG_ID = "receiver.sandbox.log_id"
 
 _GATEWAY_PAGE = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 )
-
-
-class _AsWritten(bytes):
-    """A header name that the server does not put into lower case.
-
-    The platform writes it so, and its SDKs look for exactly that.
-    """
-
-    __slots__ = ()
-
-    def lower(self) -> bytes:
-        return self
-
-
-_LOG_ID = _AsWritten(b"X-Tt-Logid")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,7 +152,8 @@ class Door:
         answer = Answer(0, 0, b"")
         try:
             answer = await self._answer(ask, request, log_id)
-            await _send(answer, send, log_id)
+            name = scope.get("extensions", {}).get(LOG_ID, b"x-tt-logid")
+            await _send(answer, send, (name, log_id.encode()))
         except _Vanish:
             await _reset(request)
         finally:
@@ -264,11 +252,11 @@ def _support(code: int, log_id: str) -> dict[str, str]:
     }
 
 
-async def _send(answer: Answer, send: Send, log_id: str) -> None:
+async def _send(answer: Answer, send: Send, log_id: tuple[bytes, bytes]) -> None:
     headers = [
         (b"content-type", answer.media_type.encode()),
         (b"content-length", str(len(answer.body)).encode()),
-        (_LOG_ID, log_id.encode()),
+        log_id,
     ]
     headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.http, "headers": headers})

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from receiver.sandbox.clock import VirtualClock
 from receiver.sandbox.control import LOOPBACK, control_app
 from receiver.sandbox.desk import Desk
-from receiver.sandbox.gateway import RESET
+from receiver.sandbox.gateway import LOG_ID, RESET
 from receiver.sandbox.platform import platform_app
 from receiver.sandbox.preset import Team, small_team
 from receiver.sandbox.state import Tenant
@@ -41,12 +41,27 @@ class Sandbox:
         return f"{self.platform_url}/open-apis/bot/v2/hook/{self.team.hook.token}"
 
 
+class _AsWritten(bytes):
+    """A header name that the server does not put into lower case.
+
+    The platform writes it so, and its SDKs look for exactly that.
+    """
+
+    __slots__ = ()
+
+    def lower(self) -> bytes:
+        return self
+
+
+_X_TT_LOGID = _AsWritten(b"X-Tt-Logid")
+
+
 class _Resettable(HttpToolsProtocol):
     """HTTP whose connection an app can reset, as a broken network would."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
+        self.scope["extensions"] = {RESET: self._reset, LOG_ID: _X_TT_LOGID}  # type: ignore[dict-item]
 
     def _reset(self) -> None:
         raw = self.transport.get_extra_info("socket")

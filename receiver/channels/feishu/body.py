@@ -1,6 +1,5 @@
 """The card's body: what, since when, how many, who, where to look, and what can be done."""
 
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from receiver.channels.base import View
@@ -63,22 +62,24 @@ class Draft(NamedTuple):
     acting: bool  # offer controls
 
 
-def body(draft: Draft, detail: Detail, listed: Sequence[str]) -> Json:
-    """Return the body; ``listed`` are the lines of the folded list."""
+def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
+    """Return the body, and in it the panel that is still to be filled with the alerts."""
     view, facts = draft.view, draft.facts
+    folded = alerts_panel(facts) if wants_list(view, facts) else None
+    panels = [folded] if folded is not None else _labels(facts)
     elements = [
         *_mentions(draft),
         *_what(draft, detail),
         *grid(_cells(view, facts, detail.labels)),
         *people_lines(view, facts, detail.silences),
         *_links(view, facts, detail.links, detail.url),
-        *_list(view, facts, listed),
+        *panels,
         *_notes(draft.said, shortened=detail.note),
     ]
     if draft.acting and acts(facts):
         elements += [{"tag": "hr"}, *controls(view, facts, detail.options)]
     elements.append(_foot(view))
-    return {"padding": "12px", "vertical_spacing": "8px", "elements": elements}
+    return {"padding": "12px", "vertical_spacing": "8px", "elements": elements}, folded
 
 
 def minimal_body(draft: Draft) -> Json:
@@ -181,11 +182,11 @@ def _links(view: View, facts: Facts, most: int, longest: int) -> list[Json]:
     return [row(buttons, gap="4px")] if buttons else []
 
 
-def _list(view: View, facts: Facts, listed: Sequence[str]) -> Iterable[Json]:
-    if wants_list(view, facts):
-        yield alerts_panel(view, facts, listed)
-    elif facts.first is not None and facts.first.labels and facts.state is not State.NOTE:
-        yield labels_panel(facts.first)
+def _labels(facts: Facts) -> list[Json]:
+    member = facts.first
+    if member is None or facts.state is State.NOTE or not any(member.labels.values()):
+        return []
+    return [labels_panel(member)]
 
 
 def _notes(said: Speech, *, shortened: bool) -> list[Json]:

@@ -1,7 +1,5 @@
 """An incident drawn as a card of JSON 2.0, and the ladder of smaller ones where it does not fit."""
 
-from collections.abc import Iterator
-
 from receiver.channels.base import View
 from receiver.channels.feishu.body import (
     FEWER,
@@ -14,9 +12,9 @@ from receiver.channels.feishu.body import (
 )
 from receiver.channels.feishu.facts import calls, gather
 from receiver.channels.feishu.header import config, header, speech
-from receiver.channels.feishu.listing import alert_lines, wants_list
+from receiver.channels.feishu.listing import alert_lines, fill
 from receiver.channels.feishu.reply import render_reply, text_message
-from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES, Json, fits, weight, written
+from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES, Json, fits, written
 from receiver.channels.feishu.value import (
     COMMENT_FIELD,
     DURATION_FIELD,
@@ -64,19 +62,23 @@ def _render(view: View, rung: Rung, most: int, *, edits: bool) -> str:
     if rung is Rung.TEXT or view.incident.plain:
         return text_message(view, said, calls=calling)
     draft = Draft(view, facts, said, calling, edits)
-    card = next((card for card in _cards(draft, rung, most) if fits(card, most)), None)
-    return written(_message(card or _card(draft, minimal_body(draft))))
-
-
-def _cards(draft: Draft, rung: Rung, most: int) -> Iterator[Json]:
-    """Yield ever smaller cards, from the one that the rung asks for."""
     for detail in _STEPS.get(rung, ()):
-        if wants_list(draft.view, draft.facts):
-            bare = _card(draft, body(draft, detail, ()))
-            room = most - weight(_message(bare)) - LEFT_OUT_BYTES
-            yield _card(draft, body(draft, detail, _that_fit(draft, detail, room)))
-        else:
-            yield _card(draft, body(draft, detail, ()))
+        raw = _tried(draft, detail, most)
+        if fits(raw, most):
+            return raw.decode()
+    return written(_message(draft, minimal_body(draft))).decode()
+
+
+def _tried(draft: Draft, detail: Detail, most: int) -> bytes:
+    """Return the card in this detail, with as many alerts listed as there is room for."""
+    drawn, folded = body(draft, detail)
+    message = _message(draft, drawn)
+    raw = written(message)
+    if folded is None or len(raw) > most:
+        return raw
+    room = most - len(raw) - LEFT_OUT_BYTES
+    fill(folded, draft.view, draft.facts, _that_fit(draft, detail, room))
+    return written(message)
 
 
 def _that_fit(draft: Draft, detail: Detail, room: int) -> list[str]:
@@ -90,14 +92,11 @@ def _that_fit(draft: Draft, detail: Detail, room: int) -> list[str]:
     return kept
 
 
-def _card(draft: Draft, content: Json) -> Json:
-    return {
+def _message(draft: Draft, content: Json) -> Json:
+    card = {
         "schema": "2.0",
         "config": config(draft.said),
         "header": header(draft.view, draft.facts, draft.said),
         "body": content,
     }
-
-
-def _message(card: Json) -> Json:
     return {"msg_type": "interactive", "content": card}

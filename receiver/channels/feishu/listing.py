@@ -26,16 +26,19 @@ def wants_list(view: View, facts: Facts) -> bool:
     return facts.total > 1 or bool(view.incident.truncated)
 
 
-def alerts_panel(view: View, facts: Facts, texts: Sequence[str]) -> Json:
-    """Return the panel with these lines, and what was left out said below them."""
-    elements: list[Json] = []
+def alerts_panel(facts: Facts) -> Json:
+    """Return the panel that ``fill`` then fills with as many lines as there is room for."""
     shared = _pairs(sorted(facts.common.items()))
-    if shared:
-        elements.append(markdown(grey(shared), small=True))
+    elements = [markdown(grey(shared), small=True)] if shared else []
+    return panel(say(Phrase.ALL_ALERTS, count=facts.total), PANEL_ID, elements)
+
+
+def fill(folded: Json, view: View, facts: Facts, texts: Sequence[str]) -> None:
+    """Put these lines into the panel, and say below them what was left out."""
+    elements = folded["elements"]
     if texts:
         elements.append(markdown("\n".join(texts)))
     elements += (markdown(said, small=True) for said in _left_out(view, facts.total - len(texts)))
-    return panel(say(Phrase.ALL_ALERTS, count=facts.total), PANEL_ID, elements)
 
 
 def labels_panel(member: Member) -> Json:

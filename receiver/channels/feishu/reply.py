@@ -28,7 +28,7 @@ def render_reply(view: View) -> str:
             {"tag": "text", "text": bare(what[at], LINE_LIMIT)},
         ]
         post[language] = {"title": "", "content": [first, ats] if ats else [first]}
-    return written({"msg_type": "post", "content": post})
+    return written({"msg_type": "post", "content": post}).decode()
 
 
 def _why(view: View, facts: Facts) -> Said:
@@ -55,4 +55,4 @@ def text_message(view: View, said: Speech, *, calls: bool) -> str:
     people = known_people(view.people)[:PEOPLE_MOST] if calls else []
     if people:
         lines.append(" ".join(f'<at user_id="{who}"></at>' for who in people))
-    return written({"msg_type": "text", "content": {"text": "\n".join(lines)}})
+    return written({"msg_type": "text", "content": {"text": "\n".join(lines)}}).decode()
