@@ -7,19 +7,15 @@ import random
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from prometheus_client import CollectorRegistry
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from receiver import assembly
@@ -35,7 +31,7 @@ from receiver.config import BadConfig, Config, load
 from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
 from receiver.deliver.worker import Means
-from receiver.ingest.agents import AgentWebhook
+from receiver.ingest.agents import Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
 from receiver.ingest.operators import Operators
@@ -47,7 +43,7 @@ from receiver.store.writer import Commits
 from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.telemetry.tracing import Tracing, build_tracing
-from receiver.web import address_of, listen, problem, serving
+from receiver.web import Handler, address_of, application, listen, serving
 
 DISTRIBUTION = "alertmanager-feishu-receiver"
 
@@ -362,17 +358,15 @@ class App:
             now=world.now,
             timer=world.timer,
         )
-        table = (
-            ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ["POST", "PUT"]),
-            ("/webhooks/agents/{agent}", AgentWebhook(tools, lambda: self.parts.agents), ["POST"]),
-            ("/callbacks/feishu/{app}", FeishuCallback(callbacks), ["POST"]),
+        table: tuple[tuple[str, Handler, tuple[str, ...]], ...] = (
+            ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ("POST", "PUT")),
+            ("/webhooks/agents/{agent}", AgentWebhook(tools, self._agents), ("POST",)),
+            ("/callbacks/feishu/{app}", FeishuCallback(callbacks), ("POST",)),
         )
-        routes = [
-            Route(path + slash, _endpoint(handler), methods=methods)
-            for path, handler, methods in table
-            for slash in ("", "/")
-        ]
-        return self.tracing.middleware(_application(routes, self._logs))
+        return self.tracing.middleware(application(table, self._logs("http")))
+
+    def _agents(self) -> Agents:
+        return self.parts.agents
 
     def _ops_app(self, store: SqliteStore) -> ASGIApp:
         means = OpsMeans(
@@ -384,7 +378,7 @@ class App:
             now=self._world.now,
             wake=self._wake,
         )
-        return _application(Ops(means).routes(), self._logs)
+        return application(Ops(means).table(), self._logs("http"))
 
     def _ops_token(self) -> str | None:
         token = self.config.server.ops_token
@@ -409,37 +403,6 @@ class App:
             queue_length=store.queue_length,
             size_bytes=figures.size,
         )
-
-
-class _Handler(Protocol):
-    """An endpoint that is an object."""
-
-    async def __call__(self, request: Request) -> Response:
-        """Answer a request."""
-
-
-def _endpoint(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Return a handler as Starlette recognises one: a method, not an object."""
-    return handler.__call__
-
-
-def _application(routes: list[Route], logs: LogFactory) -> ASGIApp:
-    log = logs("http")
-
-    async def missing(_: Request, failure: Exception) -> Response:
-        status = getattr(failure, "status_code", 404)
-        title = "method not allowed" if status == assembly.METHOD_NOT_ALLOWED else "not found"
-        return problem(status, title, "see docs/http.md for the paths")
-
-    async def fault(_: Request, failure: Exception) -> Response:
-        log.error("unexpected fault", problem=repr(failure), exc_info=failure)
-        return problem(500, "fault", "this is a fault of the receiver; its log says more")
-
-    app = Starlette(
-        routes=routes, exception_handlers={404: missing, 405: missing, Exception: fault}
-    )
-    app.router.redirect_slashes = False
-    return app
 
 
 @contextlib.asynccontextmanager

@@ -40,7 +40,6 @@ from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Build, Labels, Metrics
 from receiver.telemetry.tracing import Tracing
 
-METHOD_NOT_ALLOWED = 405
 # Seconds that calls of a replaced client may still take: their own total timeout, and a margin.
 RETIRE_AFTER = 15.0
 

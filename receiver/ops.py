@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from receiver.domain.card import Card
 from receiver.domain.incident import Incident
 from receiver.openapi import document
 from receiver.store.base import Entry, Snapshot, Store, StoreError
 from receiver.telemetry.metrics import Metrics, StoreFigures
-from receiver.web import problem
+from receiver.web import Handler, problem
 
 PAGE_MOST = 200
 PAGE_DEFAULT = 50
@@ -43,25 +42,20 @@ class Ops:
     def __init__(self, means: OpsMeans) -> None:
         self._means = means
 
-    def routes(self) -> list[Route]:
-        """Return the routes; each also accepts a slash at its end."""
+    def table(self) -> list[tuple[str, Handler, tuple[str, ...]]]:
+        """Return the paths with their handlers and methods."""
         api = "/api/v1"
-        table: list[tuple[str, Callable[[Request], Awaitable[Response]], str]] = [
-            ("/metrics", self.metrics, "GET"),
-            ("/-/healthy", self.healthy, "GET"),
-            ("/-/ready", self.ready, "GET"),
-            ("/-/reload", self._guarded(self.reload), "POST"),
-            (f"{api}/openapi.json", self.openapi, "GET"),
-            (f"{api}/incidents", self._guarded(self.incidents), "GET"),
-            (f"{api}/incidents/{{id:int}}", self._guarded(self.incident), "GET"),
-            (f"{api}/cards", self._guarded(self.cards), "GET"),
-            (f"{api}/dead-letters", self._guarded(self.dead_letters), "GET"),
-            (f"{api}/dead-letters/{{id:int}}/replay", self._guarded(self.replay), "POST"),
-        ]
         return [
-            Route(path + slash, endpoint, methods=[method])
-            for path, endpoint, method in table
-            for slash in ("", "/")
+            ("/metrics", self.metrics, ("GET",)),
+            ("/-/healthy", self.healthy, ("GET",)),
+            ("/-/ready", self.ready, ("GET",)),
+            ("/-/reload", self._guarded(self.reload), ("POST",)),
+            (f"{api}/openapi.json", self.openapi, ("GET",)),
+            (f"{api}/incidents", self._guarded(self.incidents), ("GET",)),
+            (f"{api}/incidents/{{id:int}}", self._guarded(self.incident), ("GET",)),
+            (f"{api}/cards", self._guarded(self.cards), ("GET",)),
+            (f"{api}/dead-letters", self._guarded(self.dead_letters), ("GET",)),
+            (f"{api}/dead-letters/{{id:int}}/replay", self._guarded(self.replay), ("POST",)),
         ]
 
     async def metrics(self, request: Request) -> Response:
@@ -135,9 +129,7 @@ class Ops:
         self._means.wake()
         return _json({"replayed": number})
 
-    def _guarded(
-        self, endpoint: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(self, endpoint: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             token = self._means.token()
             header = request.headers.get("authorization", "")

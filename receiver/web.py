@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Protocol
 
 import msgspec
 import uvicorn
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 
 PROBLEM_TYPE = "application/problem+json"  # https://www.rfc-editor.org/rfc/rfc9457
 # Alertmanager keeps its connections for five minutes: closing earlier would race with its posts.
@@ -34,19 +37,115 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Raises:
         TooLarge: it has more than ``limit`` bytes; the rest is not read.
+        ClientDisconnect: the connection ended before the body did.
 
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise TooLarge
+    first = await request.receive()
+    if first["type"] == "http.request" and not first.get("more_body", False):
+        whole: bytes = first.get("body", b"")
+        if len(whole) > limit:
+            raise TooLarge
+        return whole
+    return await _read_rest(request, first, limit)
+
+
+async def _read_rest(request: Request, first: Message, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    message = first
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise TooLarge
         chunks.append(chunk)
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await request.receive()
+
+
+class Handler(Protocol):
+    """Answers requests."""
+
+    async def __call__(self, request: Request, /) -> Response:
+        """Answer one request; only a fault of ours may be raised."""
+
+
+class Endpoint:
+    """A handler as an ASGI app, without the layers that turn exceptions into answers."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        response = await self._handler(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+async def _missing(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(404, "not found", "docs/http.md lists the paths")
+    await answer(scope, receive, send)
+
+
+async def _wrong_method(scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(405, "method not allowed", "docs/http.md lists the methods")
+    await answer(scope, receive, send)
+
+
+class _Guard:
+    """Turns a fault of ours into an answer and a log line; one layer where Starlette has two."""
+
+    def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            self._log.exception("unexpected fault", path=scope.get("path", ""))
+            if begun:
+                raise
+            answer = problem(500, "fault", "this is a fault of the receiver; its log says more")
+            await answer(scope, receive, send)
+
+
+Table = Iterable[tuple[str, Handler, tuple[str, ...]]]
+
+
+def application(table: Table, log: FilteringBoundLogger) -> ASGIApp:
+    """Return the app of a table of paths, handlers and methods.
+
+    A slash at the end of a path is accepted, and nothing is ever redirected: a redirected POST
+    arrives as a GET, and its sender believes that it was delivered.
+    """
+    routes = [
+        Route(path + slash, Endpoint(handler), methods=list(methods))
+        for path, handler, methods in table
+        for slash in ("", "/")
+    ]
+    others = [Route(path + slash, _AnyMethod()) for path, _, _ in table for slash in ("", "/")]
+    return _Guard(Router([*routes, *others], redirect_slashes=False, default=_missing), log)
+
+
+class _AnyMethod:
+    """A path that exists, asked with a method that it does not have."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _wrong_method(scope, receive, send)
 
 
 def listen(host: str, port: int) -> socket.socket:

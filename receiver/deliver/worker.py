@@ -97,15 +97,16 @@ class Worker:
         """Decide and do; ``limits`` are already counted for the expected call."""
         means = self._means
         now = means.now()
-        work = await means.store.begin(due.card, ability(channel), now)
+        try:
+            work = await means.store.begin(due.card, ability(channel), now)
+        finally:
+            means.ledger.cancel(limits)  # the exact ones are counted instead, or none
         if work is None or not isinstance(work.step, Create | Patch | Reply | Post):
-            means.ledger.cancel(limits)
             if work is not None:
                 self._note_quiet(work, channel)
             return
         card = work.card
         exact = self._limits(channel, card)
-        means.ledger.cancel(limits)
         wait, _ = means.ledger.wait(exact, critical=due.rank <= CRITICAL, now=now)
         if wait:
             await means.store.release(card.id, now + wait)

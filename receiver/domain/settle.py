@@ -145,7 +145,7 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
     if reason is RejectReason.MENTION and not card.mentions_dropped and card.mention:
         plain = replace(card, mentions_dropped=True, attempt=None, due_at=now)
         return Settlement(card=plain)
-    if sent.call in (Call.PATCH, Call.REPLY) and reason is RejectReason.GONE:
+    if _is_lost(sent.call, reason):
         return Settlement(card=replaced(card, now))
     if sent.call is Call.REPLY:
         # The card itself is shown; a reply that is refused for good is given up, and counted.
@@ -158,8 +158,6 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
             problem=rejected.detail,
         )
         return Settlement(card=given_up)
-    if sent.call is Call.PATCH and reason is RejectReason.TOO_OLD:
-        return Settlement(card=replaced(card, now))
     if reason.ladder and card.rung < Rung.TEXT:
         lower = Rung(card.rung + 1)
         if sent.call is Call.PATCH and lower is Rung.TEXT:
@@ -167,6 +165,13 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
             return Settlement(card=replace(replaced(card, now), rung=Rung.TEXT))
         return Settlement(card=replace(card, rung=lower, attempt=None, due_at=now))
     return dead_letter(card, rejected)
+
+
+def _is_lost(call: Call, reason: RejectReason) -> bool:
+    """Whether the message can serve no more, and another must take its place."""
+    if reason is RejectReason.TOO_OLD:
+        return call is Call.PATCH
+    return reason is RejectReason.GONE and call in (Call.PATCH, Call.REPLY)
 
 
 def dead_letter(card: Card, rejected: Rejected) -> Settlement:

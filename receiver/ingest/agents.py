@@ -152,10 +152,10 @@ def notice_of(message: Message, agent: AgentGate, trace: str) -> Notice:
     return Notice(
         source=name,
         receiver=RECEIVER,
-        group_key=key if message.state else f"{key}#{message.id}",
+        group_key=f"state:{key}" if message.state else f"message:{message.id}",
         alerts=(alert,),
         group_labels=message.labels,
-        placements=agent.gate.place([labels], name, RECEIVER),
+        placements=agent.gate.place([labels] if alert.firing else [], name, RECEIVER),
         kind=Kind.AGENT if message.state else Kind.MESSAGE,
         title=message.title,
         links=tuple((link.title, link.url) for link in message.links),
@@ -253,8 +253,9 @@ class AgentWebhook:
             applied = await tools.store.apply(notice, agent.gate.rules, tools.now())
         except Poisoned as fault:
             tools.log.exception("message cannot be applied", source=name)
-            kept = msgspec.json.encode(message)
-            await tools.store.quarantine(name, kept, str(fault), tools.now())
+            raw = msgspec.json.encode(message)
+            if not await tools.store.quarantine(name, raw, str(fault), tools.now()):
+                raise Unavailable("capacity", "the quarantine is full") from fault
             return "quarantined", Response(b'{"reason":"quarantined"}', 202)
         if applied.raised:
             tools.wake()

@@ -40,8 +40,12 @@ class AlertmanagerWebhook:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        # One answer for each reason, made once: it holds nothing of a request.
         self._answers = {
-            str(reason): b'{"reason":"' + reason.encode() + b'"}' for reason in BodyReason
+            reason: Response(
+                b'{"reason":"' + reason.encode() + b'"}', media_type="application/json"
+            )
+            for reason in BodyReason
         }
 
     async def __call__(self, request: Request) -> Response:
@@ -95,22 +99,25 @@ class AlertmanagerWebhook:
             applied = await tools.store.apply(notice, gate.rules, tools.now())
         except Poisoned as fault:
             tools.log.exception("body cannot be applied", source=gate.name)
-            await self._put_aside(raw, gate, str(fault))
+            if not await self._put_aside(raw, gate, str(fault)):
+                raise Unavailable("capacity", "the quarantine is full") from fault
             return "quarantined", Response(b'{"reason":"quarantined"}', 202)
         if applied.raised:
             tools.wake()
         self._count(gate.name, applied.reason, len(labels), len(body.alerts))
         if span.is_recording():
             span.set_attribute(attributes.REASON, applied.reason)
-        return "accepted", Response(self._answers[applied.reason])
+        return "accepted", self._answers[applied.reason]
 
-    async def _put_aside(self, raw: bytes, gate: Gate, wrong: str) -> None:
-        """Keep a body that cannot be applied, so that it is not lost."""
+    async def _put_aside(self, raw: bytes, gate: Gate, wrong: str) -> bool:
+        """Keep a body that cannot be applied, so that it is not lost; say whether it is kept."""
         kept = await self._tools.store.quarantine(gate.name, raw, wrong, self._tools.now())
         self._tools.metrics.ingest.quarantined.of(gate.name).inc()
         self._tools.log.error("body in quarantine", source=gate.name, problem=wrong, kept=kept)
         title = f"{gate.name}: a webhook body could not be applied"
-        await self._tools.tell(title, f"{wrong}. It is kept in quarantine.", f"aside:{gate.name}")
+        where = "It is kept in quarantine." if kept else "The quarantine is full."
+        await self._tools.tell(title, f"{wrong}. {where}", f"aside:{gate.name}")
+        return kept
 
     def _count(self, source: str, reason: BodyReason, firing: int, total: int) -> None:
         ingest = self._tools.metrics.ingest

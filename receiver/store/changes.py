@@ -28,7 +28,7 @@ from receiver.domain.card import (
     next_step,
 )
 from receiver.domain.incident import Change, Incident, Line, Member, Notice, Rules, absorb, share
-from receiver.domain.outcome import Outcome, Rejected
+from receiver.domain.outcome import Delivered, Outcome, Rejected
 from receiver.domain.reason import ActionReason, BodyReason, CardReason
 from receiver.domain.settle import Sent, Settlement, crashed, dead_letter, settle, taken
 from receiver.domain.silence import SilenceState
@@ -52,12 +52,13 @@ Connection = sqlite3.Connection
 
 ONCE_FOR = 24 * 3_600_000  # an agent's message id is shown once in this time
 QUARANTINE_MOST = 1_000
+QUARANTINE_BYTES = 256 << 20
 CALLS_KEPT = 120_000  # twice the longest limit window
 
 
 def apply_notice(db: Connection, notice: Notice, rules: Rules, now: int) -> Applied:
     """Apply one body: read what is known, decide, write."""
-    if notice.once and not first_time(db, notice.once, now + ONCE_FOR):
+    if notice.once and not first_time(db, notice.once, now + ONCE_FOR, now):
         return Applied(BodyReason.DUPLICATE, 0, 0, raised=False)
     key = group_digest(notice.source, notice.receiver, notice.group_key)
     known = newest_of_group(db, key)
@@ -98,9 +99,9 @@ def _share(
             _mark_turn(db, snapshot.incident, shared.incident)
 
 
-def first_time(db: Connection, key: str, until: int) -> bool:
+def first_time(db: Connection, key: str, until: int, now: int) -> bool:
     """Say whether a key is new, and remember it."""
-    return db.execute(sql.ONCE, (key, until)).rowcount == 1
+    return db.execute(sql.ONCE, (key, until, now)).rowcount == 1
 
 
 def quarantine(db: Connection, source: str, body: bytes, problem: str, now: int) -> bool:
@@ -108,7 +109,8 @@ def quarantine(db: Connection, source: str, body: bytes, problem: str, now: int)
     digest = hashlib.sha256(source.encode() + b"\0" + body).digest()
     if db.execute(sql.QUARANTINED, (now, digest)).rowcount:
         return True
-    if db.execute(sql.COUNT_QUARANTINE).fetchone()[0] >= QUARANTINE_MOST:
+    count, size = db.execute(sql.SIZE_QUARANTINE).fetchone()
+    if count >= QUARANTINE_MOST or size + len(body) > QUARANTINE_BYTES:
         return False
     db.execute(sql.INSERT_QUARANTINE, (digest, source, body, problem, now))
     return True
@@ -120,11 +122,11 @@ def act(db: Connection, action: Action, now: int) -> Acted:
     snapshot = load_snapshot(db, action.incident)
     if snapshot is None or (action.card and (card is None or card.incident != action.incident)):
         return Acted(verdict=Verdict(reason=ActionReason.UNKNOWN_CARD))
-    before = db.execute(sql.ACTION, (action.id,)).fetchone()
-    if before is not None:
-        return Acted(verdict=Verdict(reason=ActionReason.REPEATED), snapshot=snapshot, card=card)
-    verdict = _judge(snapshot.incident, snapshot.members, card, action, now)
-    _keep_action(db, action, verdict, now)
+    if db.execute(sql.ACTION, (action.id,)).fetchone() is None:
+        verdict = _judge(snapshot.incident, snapshot.members, card, action, now)
+        _keep_action(db, action, verdict, now)
+    else:
+        verdict = Verdict(reason=ActionReason.REPEATED)
     if verdict.incident is not None:
         keep_incident(db, verdict.incident, verdict.lines, now)
         for silence in verdict.silences:
@@ -250,9 +252,7 @@ def revive(db: Connection, number: int, now: int) -> bool:
     card = load_card(db, number)
     if card is None or card.state is not CardState.DEAD:
         return False
-    fresh = replace(
-        card, state=CardState.OPEN, rung=Rung.WHOLE, due_at=now, failures=0, failing_since=None
-    )
+    fresh = replace(card, state=CardState.OPEN, rung=Rung.WHOLE, due_at=now, failures=0, tried=True)
     put_card(db, fresh)
     keep_lines(db, card.incident, (Line("replayed", card.target),), now, "")
     return True
@@ -274,6 +274,8 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     card = load_card(db, number)
     if card is None:  # its incident was forgotten while the call was made
         return Settlement(card=Card(id=number, incident=0, target="", due_at=None))
+    if card.in_flight is None:  # kept by an earlier try, whose answer came too late
+        return Settlement(card=card, delivered=isinstance(outcome, Delivered))
     settlement = settle(card, sent, outcome, now, luck)
     put_card(db, settlement.card)
     keep_lines(db, card.incident, _lines(settlement, sent, card), now, sent.trace)
@@ -300,6 +302,8 @@ def recover(db: Connection, now: int, busy: tuple[int, ...]) -> list[Card]:
     cut_off = [decode_card(row) for row in rows if row[0] not in busy]
     for card in cut_off:
         put_card(db, crashed(card, now))
+        if card.in_flight is Call.POST:  # it will be sent again, and nothing makes that one message
+            keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
     return cut_off
 
 
@@ -309,4 +313,5 @@ def prune(db: Connection, before: int, most: int) -> int:
     for number in over:
         for statement in sql.DROP_INCIDENT:
             db.execute(statement, (number,))
+    db.execute(sql.DROP_QUARANTINE, (before, most))
     return len(over)

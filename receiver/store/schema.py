@@ -1,6 +1,8 @@
 """The SQLite schema as numbered migrations: number N brings a file from version N-1 to N."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+Step = tuple[str, ...]
+
+MIGRATIONS: tuple[Step, ...] = (
     (
         """CREATE TABLE incidents (
             id INTEGER PRIMARY KEY,
@@ -10,7 +12,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             value BLOB NOT NULL
         )""",
         "CREATE INDEX incidents_key ON incidents (key, id)",
-        "CREATE UNIQUE INDEX incidents_open ON incidents (key) WHERE closed_at IS NULL",
+        # For the count of open ones, not for look-ups: those go by the group's newest.
+        "CREATE INDEX incidents_open ON incidents (id) WHERE closed_at IS NULL",
         "CREATE INDEX incidents_closed ON incidents (closed_at) WHERE closed_at IS NOT NULL",
         "CREATE INDEX incidents_lapse ON incidents (lapse_at) WHERE lapse_at IS NOT NULL",
         """CREATE TABLE members (
@@ -78,6 +81,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             first_at INTEGER NOT NULL,
             last_at INTEGER NOT NULL
         )""",
+        "CREATE INDEX quarantine_last ON quarantine (last_at)",
     ),
 )
 VERSION = len(MIGRATIONS)

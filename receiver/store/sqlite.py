@@ -1,6 +1,7 @@
 """The embedded engine: SQLite with one connection that writes, and one that reads."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -31,12 +32,13 @@ from receiver.store.base import (
     Snapshot,
     Spent,
     Stirred,
+    Unavailable,
     Unusable,
     Work,
 )
 from receiver.store.codec import decode_card, decode_incident
 from receiver.store.rows import load_snapshot
-from receiver.store.writer import Commits, Writer
+from receiver.store.writer import LOG_KEPT, Commits, Writer, failure_reason
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
@@ -67,16 +69,16 @@ class SqliteStore:
         self._lock = _lock(path)
         try:
             connection = _open(path)
-            migrate(connection, path)
         except (sqlite3.Error, Unusable) as problem:
             self._lock.close()
             if isinstance(problem, Unusable):
                 raise
-            raise Unusable(f"store.url: {path} cannot be opened: {problem}") from problem
+            raise _damaged(path, problem) from problem
         self._connection = connection
         self._writer = Writer(
             connection, patience=patience, timer=timer, log_size=self._log_size, commits=commits
         )
+        self._commits = commits
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._reading = threading.local()
 
@@ -171,9 +173,11 @@ class SqliteStore:
             ]
         )
 
-    async def once(self, key: str, until: int, now: int) -> bool:  # noqa: ARG002
+    async def once(self, key: str, until: int, now: int) -> bool:
         """Say whether a key is new (see the protocol)."""
-        return await self._writer.submit_first(partial(changes.first_time, key=key, until=until))
+        return await self._writer.submit_first(
+            partial(changes.first_time, key=key, until=until, now=now)
+        )
 
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts (see the protocol)."""
@@ -226,13 +230,21 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what waits, and close (see the protocol)."""
         await self._writer.close()
+        await asyncio.get_running_loop().run_in_executor(self._readers, self._close_reader)
         await asyncio.to_thread(self._readers.shutdown)
         self._connection.close()
         self._lock.close()
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
+        if self._writer.closed:
+            raise Unavailable("closed")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._run_reader, work)
+        try:
+            return await loop.run_in_executor(self._readers, self._run_reader, work)
+        except sqlite3.Error as problem:
+            reason = failure_reason(problem)
+            self._commits.failed(reason)
+            raise Unavailable(reason, str(problem)) from problem
 
     def _run_reader(self, work: Callable[[Connection], T]) -> T:
         db: Connection | None = getattr(self._reading, "db", None)
@@ -243,6 +255,11 @@ class SqliteStore:
             return work(db)
         finally:
             db.execute("ROLLBACK")  # ends the snapshot, so that the log can be folded back
+
+    def _close_reader(self) -> None:
+        db: Connection | None = getattr(self._reading, "db", None)
+        if db is not None:
+            db.close()
 
     def _log_size(self) -> int:
         try:
@@ -281,6 +298,7 @@ def _lock(path: Path) -> IO[str]:
 
 
 def _open(path: Path) -> Connection:
+    """Open the connection that writes, with the schema brought up to date."""
     db = sqlite3.connect(
         path,
         isolation_level=None,
@@ -288,11 +306,17 @@ def _open(path: Path) -> Connection:
         cached_statements=STATEMENTS_CACHED,
         timeout=5,
     )
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, when nobody waits
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    db.execute("PRAGMA temp_store = MEMORY")
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, when nobody waits
+        db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        db.execute("PRAGMA temp_store = MEMORY")
+        migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -303,7 +327,7 @@ def _open_reader(path: Path) -> Connection:
     return db
 
 
-def migrate(db: Connection, path: Path) -> None:
+def migrate(db: Connection, path: Path, steps: Sequence[schema.Step] = schema.MIGRATIONS) -> None:
     """Bring a file's schema up to this program's version, a numbered step at a time.
 
     Raises:
@@ -311,11 +335,11 @@ def migrate(db: Connection, path: Path) -> None:
 
     """
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > schema.VERSION:
+    if version > len(steps):
         raise _newer(path, version)
-    for number in range(version, schema.VERSION):
+    for number in range(version, len(steps)):
         db.execute("BEGIN IMMEDIATE")
-        for statement in schema.MIGRATIONS[number]:
+        for statement in steps[number]:
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {number + 1}")
         db.execute("COMMIT")
@@ -372,15 +396,21 @@ def check(path: Path) -> None:
     lock = _lock(path)
     try:
         if path.exists():
-            db = _open_reader(path)
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            db.close()
+            with contextlib.closing(_open_reader(path)) as db:
+                version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > schema.VERSION:
                 raise _newer(path, version)
     except sqlite3.Error as problem:
-        raise Unusable(f"store.url: {path} cannot be opened: {problem}") from problem
+        raise _damaged(path, problem) from problem
     finally:
         lock.close()
+
+
+def _damaged(path: Path, problem: sqlite3.Error) -> Unusable:
+    return Unusable(
+        f"store.url: {path} cannot be opened: {problem}; check the disk and the file's owner,"
+        " restore a backup, or move the file away to start with an empty store"
+    )
 
 
 def _newer(path: Path, version: int) -> Unusable:

@@ -80,11 +80,19 @@ INSERT_CALL = "INSERT INTO calls (at, keys) VALUES (?, ?)"
 DROP_CALLS = "DELETE FROM calls WHERE at < ?"
 CALLS = "SELECT at, keys FROM calls WHERE at >= ? ORDER BY at"
 
-ONCE = "INSERT OR IGNORE INTO seen (key, until) VALUES (?, ?)"
+ONCE = (
+    "INSERT INTO seen (key, until) VALUES (?1, ?2)"
+    " ON CONFLICT (key) DO UPDATE SET until = ?2 WHERE until <= ?3"
+)
 DROP_SEEN = "DELETE FROM seen WHERE until <= ?"
 
 QUARANTINED = "UPDATE quarantine SET count = count + 1, last_at = ? WHERE digest = ?"
 COUNT_QUARANTINE = "SELECT COUNT(*) FROM quarantine"
+SIZE_QUARANTINE = "SELECT COUNT(*), TOTAL(LENGTH(body)) FROM quarantine"
+DROP_QUARANTINE = (
+    "DELETE FROM quarantine WHERE digest IN"
+    " (SELECT digest FROM quarantine WHERE last_at < ? ORDER BY last_at LIMIT ?)"
+)
 INSERT_QUARANTINE = (
     "INSERT INTO quarantine (digest, source, body, problem, count, first_at, last_at)"
     " VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)"
@@ -97,4 +105,5 @@ DROP_INCIDENT = (
     "DELETE FROM cards WHERE incident = ?",
     "DELETE FROM timeline WHERE incident = ?",
     "DELETE FROM actions WHERE incident = ?",
+    "DELETE FROM intents WHERE incident = ?",
 )

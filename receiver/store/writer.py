@@ -19,6 +19,8 @@ QUEUE_MOST = 20_000  # jobs that may wait; more is over capacity
 IDLE = 0.01  # seconds without a job before the log is folded back into the file
 # https://sqlite.org/wal.html: the log must not grow without end while there is never an idle moment
 LOG_MOST = 128 << 20
+# What the file of a log that begins anew shrinks to; otherwise one that grew would stay large.
+LOG_KEPT = LOG_MOST // 2
 LOG_CHECKED_EVERY = 32  # commits
 SWEEP_EVERY = 0.1  # seconds between looks for jobs that have waited too long
 
@@ -90,6 +92,11 @@ class Writer:
         """How many jobs wait."""
         return self._jobs.qsize()
 
+    @property
+    def closed(self) -> bool:
+        """Whether no more work is taken."""
+        return self._closed
+
     async def close(self) -> None:
         """Finish what waits, then end the thread."""
         self._closed = True
@@ -122,7 +129,8 @@ class Writer:
             group = self._gather()
             if group:
                 self._commit(group)
-            elif self._closed and self._jobs.empty() and self._urgent.empty():
+            # The wake-up call of close may have come with the last group.
+            if self._closed and self._jobs.empty() and self._urgent.empty():
                 return
 
     def _gather(self) -> list[_Job]:
@@ -155,12 +163,10 @@ class Writer:
 
     def _commit(self, group: list[_Job]) -> None:
         started = self._timer()
-        connection = self._connection
+        # Nobody waits any more for a job whose answer is there, and it was never begun.
+        wanted = [job for job in group if not job.answer.done()]
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            # Nobody waits any more for a job whose answer is there, and it was never begun.
-            answers = [_attempt(connection, job) for job in group if not job.answer.done()]
-            connection.execute("COMMIT")
+            answers = self._together(wanted) or self._apart(wanted)
         except sqlite3.Error as problem:
             self._undo(group, problem)
             return
@@ -172,6 +178,31 @@ class Writer:
             self._unchecked = 0
             if self._log_size() > LOG_MOST:
                 self._fold()
+
+    def _together(self, group: list[_Job]) -> list[_Answer] | None:
+        """Commit all jobs without savepoints; None, and nothing kept, if one of them fails.
+
+        Savepoints cost a tenth of a commit, and are needed only where a job raises.
+        """
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            answers: list[_Answer] = [(job.answer, job.work(connection), None) for job in group]
+        except sqlite3.OperationalError:
+            raise  # the store itself fails: so does the whole group
+        except Exception:  # noqa: BLE001  (found out, and isolated, by doing them apart)
+            connection.execute("ROLLBACK")
+            return None
+        connection.execute("COMMIT")
+        return answers
+
+    def _apart(self, group: list[_Job]) -> list[_Answer]:
+        """Commit all jobs, each in a savepoint of its own."""
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        answers = [_attempt(connection, job) for job in group]
+        connection.execute("COMMIT")
+        return answers
 
     def _undo(self, group: list[_Job], problem: sqlite3.Error) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -197,13 +228,13 @@ def _attempt(connection: sqlite3.Connection, job: _Job) -> _Answer:
     connection.execute("SAVEPOINT job")
     try:
         result = job.work(connection)
-    except sqlite3.OperationalError:
-        raise  # the store itself fails: so does the whole group
     except StoreError as problem:
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         return job.answer, None, problem
-    except Exception as problem:  # noqa: BLE001  (the one place that isolates our own faults)
+    except Exception as problem:
+        if isinstance(problem, sqlite3.Error) and not is_own_fault(problem):
+            raise  # the store itself fails: so does the whole group
         connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         poisoned = Poisoned(f"{type(problem).__name__}: {problem}")
@@ -221,6 +252,24 @@ def _deliver(answers: list[_Answer]) -> None:
             future.set_result(result)
         else:
             future.set_exception(problem)
+
+
+# What a statement or a value does wrong; all other failures are the store's.
+_OWN_FAULTS = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_RANGE,
+        sqlite3.SQLITE_MISUSE,
+    }
+)
+
+
+def is_own_fault(problem: sqlite3.Error) -> bool:
+    """Say whether a failure is that of one job alone; one without a code never reached SQLite."""
+    return getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF in _OWN_FAULTS
 
 
 def failure_reason(problem: sqlite3.Error) -> str:

@@ -68,10 +68,10 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
     folded = alerts_panel(facts) if wants_list(view, facts) else None
     panels = [folded] if folded is not None else _labels(facts)
     elements = [
-        *_mentions(draft),
         *_what(draft, detail),
-        *grid(_cells(view, facts, detail.labels)),
+        *_mentions(draft),
         *people_lines(view, facts, detail.silences),
+        *grid(_cells(view, facts, detail.labels)),
         *_links(view, facts, detail.links, detail.url),
         *panels,
         *_notes(draft.said, shortened=detail.note),
@@ -179,7 +179,8 @@ def _links(view: View, facts: Facts, most: int, longest: int) -> list[Json]:
     for name, url in links(view, facts, most, longest):
         opens = {"type": "open_url", "default_url": url}
         buttons.append({**button(name, "primary_text", opens), "size": "small"})
-    return [row(buttons, gap="4px")] if buttons else []
+    # A button without a border has room around its words: step back by it, to stand in line.
+    return [{**row(buttons, gap="0px"), "margin": "0px 0px 0px -8px"}] if buttons else []
 
 
 def _labels(facts: Facts) -> list[Json]:
@@ -200,6 +201,5 @@ def _notes(said: Speech, *, shortened: bool) -> list[Json]:
 
 def _foot(view: View) -> Json:
     incident = view.incident
-    parts = [f"#{incident.id}", short(incident.source, LABEL_LIMIT)]
-    parts.append(short(incident.receiver, LABEL_LIMIT))
+    parts = (f"#{incident.id}", short(incident.receiver, LABEL_LIMIT))
     return markdown(grey(" · ".join(filter(None, parts))), small=True)

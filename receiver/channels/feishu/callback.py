@@ -3,9 +3,6 @@
 https://open.feishu.cn/document/event-subscription-guide/event-subscriptions/event-subscription-configure-/choose-a-subscription-mode/send-notifications-to-developers-server
 """
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,19 +10,15 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.padding import PKCS7
 
 from receiver.channels.feishu.content import CARD, UNREADABLE, read_content
+from receiver.channels.feishu.seal import decrypt, old_signature, same, signature
 
 BODY_LIMIT = 1024 * 1024  # bytes; the documented bodies stay below 10 KB
 # The platform names no window. Hosts' clocks differ, and the replay key covers what this allows.
 FRESH = 3_600  # seconds
 CLICK_EVENT = "card.action.trigger"
 
-_BLOCK = AES.block_size // 8
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -198,33 +191,6 @@ _click_event = msgspec.json.Decoder(_ClickEvent).decode
 _old_event = msgspec.json.Decoder(_OldEvent | None).decode
 
 
-def signature(timestamp: str, nonce: str, encrypt_key: str, body: bytes) -> str:
-    """Return what the platform signs a body with, in hex."""
-    return hashlib.sha256(_utf8(timestamp + nonce + encrypt_key) + body).hexdigest()
-
-
-def old_signature(timestamp: str, nonce: str, verification_token: str, body: bytes) -> str:
-    """Return what the platform signs a card.action.trigger_v1 with, in hex."""
-    return hashlib.sha1(  # noqa: S324  (the platform's choice; it only words a refusal)
-        _utf8(timestamp + nonce + verification_token) + body
-    ).hexdigest()
-
-
-def decrypt(encrypt_key: str, text: str) -> bytes:
-    """Decrypt an ``encrypt`` field: AES-256-CBC, the IV in front, PKCS7.
-
-    Raises:
-        ValueError: for whatever reason it cannot be decrypted.
-
-    """
-    sealed = base64.b64decode(text, validate=True)
-    cipher = Cipher(AES(hashlib.sha256(_utf8(encrypt_key)).digest()), CBC(sealed[:_BLOCK]))
-    decryptor = cipher.decryptor()
-    padded = decryptor.update(sealed[_BLOCK:]) + decryptor.finalize()
-    unpadder = PKCS7(AES.block_size).unpadder()
-    return unpadder.update(padded) + unpadder.finalize()
-
-
 def verify(headers: Mapping[str, str], body: bytes, keys: Keys, now: int) -> Verified | Refused:
     """Check a request and read it; ``now`` is Unix milliseconds. Never raises.
 
@@ -249,7 +215,7 @@ def _verify(headers: Mapping[str, str], body: bytes, keys: Keys, now: int) -> Ve
         return Verified(_read(_envelope(body), keys))
     if shown is None:
         return Verified(_unsigned_challenge(body, keys))
-    if not _same(shown.signature, signature(*shown[:2], keys.encrypt_key, body)):
+    if not same(shown.signature, signature(*shown[:2], keys.encrypt_key, body)):
         _refuse_old(shown, body, keys)
         raise _Stop(RefusalReason.SIGNATURE)
     _check_age(shown.timestamp, now)
@@ -271,7 +237,7 @@ def _shown(headers: Mapping[str, str]) -> Replay | None:
 def _refuse_old(shown: Replay | None, body: bytes, keys: Keys) -> None:
     if shown is None or not keys.verification_token:
         return
-    if _same(shown.signature, old_signature(*shown[:2], keys.verification_token, body)):
+    if same(shown.signature, old_signature(*shown[:2], keys.verification_token, body)):
         raise _Stop(RefusalReason.OLD_CALLBACK)
 
 
@@ -324,7 +290,7 @@ def _read(said: _Envelope, keys: Keys) -> Challenge | Click | Event:
 def _check_token(token: str | None, keys: Keys) -> None:
     if not keys.verification_token and keys.encrypt_key:
         return  # the signature has proved it
-    if not keys.verification_token or not _same(token or "", keys.verification_token):
+    if not keys.verification_token or not same(token or "", keys.verification_token):
         raise _Stop(RefusalReason.TOKEN)
 
 
@@ -389,14 +355,6 @@ def _milliseconds(time: str | int | None) -> int:
     if number >= _MICROSECONDS:
         return number // 1_000
     return number if number >= _MILLISECONDS else number * 1_000
-
-
-def _same(claimed: str, expected: str) -> bool:
-    return hmac.compare_digest(_utf8(claimed), _utf8(expected))
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 class ToastKind(StrEnum):

@@ -84,7 +84,8 @@ def _line(view: View, facts: Facts, member: Member) -> str:
     if not member.firing:
         return f"✅ ~~{name}~~ {grey(time)}"
     said = "" if facts.shared_summary else short(headline(member), SAID_LIMIT)
-    return " · ".join(filter(None, (f"{_mark(view, member)} {name}", said, grey(time))))
+    head = f"{_mark(view, member)} {name} {grey(time)}"
+    return f"{head} · {said}" if said else head
 
 
 def _mark(view: View, member: Member) -> str:

@@ -21,12 +21,10 @@ from receiver.channels.feishu.callback import (
     Verified,
     answer,
     answer_challenge,
-    decrypt,
-    old_signature,
-    signature,
     toast,
     verify,
 )
+from receiver.channels.feishu.seal import decrypt, old_signature, signature
 from receiver.sandbox.crypto import encrypt
 
 NOW = 1_700_000_000_000
