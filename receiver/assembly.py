@@ -98,7 +98,13 @@ class _Maker:
         """Return a group bot's channel."""
         ports = self._feishu_ports()
         self.closing.append(ports.http.aclose)
-        return FeishuBot(config.name, config.webhook_url.reveal(), _reveal(config.secret), ports)
+        return FeishuBot(
+            config.name,
+            config.webhook_url.reveal(),
+            _reveal(config.secret),
+            ports,
+            keyword=config.keyword,
+        )
 
     def alertmanager(self, config: AlertmanagerSource) -> AlertmanagerClient:
         """Return a source's client."""

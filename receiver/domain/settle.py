@@ -140,9 +140,13 @@ def _pause(card: Card, retry: Retry, luck: float) -> int:
     return back_off(card.failures, retry.after, luck)
 
 
+_MAYBE_MENTION = frozenset({RejectReason.MENTION, RejectReason.CONTENT})
+
+
 def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlement:
     reason = rejected.reason
-    if reason is RejectReason.MENTION and not card.mentions_dropped and card.mention:
+    if reason in _MAYBE_MENTION and card.mention and not card.mentions_dropped:
+        # How a forbidden mention of all fails is documented nowhere: it may look like bad content.
         plain = replace(card, mentions_dropped=True, attempt=None, due_at=now)
         return Settlement(card=plain)
     if _is_lost(sent.call, reason):

@@ -6,7 +6,8 @@ https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -35,13 +36,18 @@ def sign(timestamp: int, secret: str) -> str:
 class FeishuBot(Channel):
     """One group bot; its URL is its secret. Nothing stops a repeated message from appearing twice.
 
+    ``keyword`` is the bot's configured one, which every message must carry to be accepted.
+
     Raises:
         BadAddress: at construction, when the URL is no http or https URL.
 
     """
 
-    def __init__(self, name: str, webhook_url: str, secret: str, ports: Ports) -> None:
+    def __init__(
+        self, name: str, webhook_url: str, secret: str, ports: Ports, *, keyword: str = ""
+    ) -> None:
         check_address(name, "webhook_url", webhook_url)
+        self._keyword = keyword
         self._name = name
         self._url = webhook_url
         self._secret = secret
@@ -78,7 +84,7 @@ class FeishuBot(Channel):
 
     def render(self, view: View, rung: Rung) -> str:
         """Return the content to send, as text that can be stored and sent again unchanged."""
-        return render_bot(view, rung)
+        return with_keyword(render_bot(view, rung), self._keyword)
 
     async def send(self, address: str, content: str, uuid: str) -> Outcome:  # noqa: ARG002
         """Send a message to the bot's only group; it has no id, and the platform no memory."""
@@ -108,6 +114,35 @@ class FeishuBot(Channel):
         parts = urlsplit(self._url)
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{parts.hostname}{port}/open-apis/bot/v2/hook/***"
+
+
+def with_keyword(content: str, keyword: str) -> str:
+    """Return a drawn message that says the keyword, which it may say already."""
+    if not keyword:
+        return content
+    message = msgspec.json.decode(content)
+    drawn = message["content"]
+    if any(keyword in text for text in _said(drawn)):
+        return content
+    if message["msg_type"] == CARD:
+        note = {"tag": "plain_text", "content": keyword, "text_size": "notation"}
+        drawn["body"]["elements"].append({"tag": "div", "text": note})
+    else:
+        drawn["text"] = f"{drawn['text']}\n{keyword}"
+    return msgspec.json.encode(message).decode()
+
+
+def _said(drawn: Any) -> Iterator[str]:
+    """Yield what a message says: the platform looks for keywords in texts, not in addresses."""
+    if isinstance(drawn, list):
+        for item in drawn:
+            yield from _said(item)
+    elif isinstance(drawn, dict):
+        for key, value in drawn.items():
+            if isinstance(value, str) and key in ("content", "text"):
+                yield value
+            else:
+                yield from _said(value)
 
 
 def _message(drawn: Content) -> dict[str, object]:
