@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from receiver.channels.base import Channel, split_target
 from receiver.deliver.worker import Means, Worker, expected_call
+from receiver.domain.card import Call
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.severity import CRITICAL
 from receiver.store.base import Due, Queue, Stirred, Unavailable
@@ -66,6 +67,8 @@ class Dispatcher:
             name, address = split_target(card.target)
             channel = means.outlets().channels.get(name)
             if channel is not None and card.in_flight is not None:
+                if card.in_flight is Call.POST:
+                    means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
                 for limit in channel.limits(card.in_flight, address, card.message_id):
                     means.ledger.remember(limit.key, now)
 
@@ -74,7 +77,7 @@ class Dispatcher:
         try:
             while not self._stopping:
                 self._woken.clear()
-                pause = await self._look()
+                pause = await self._guarded_look()
                 if self._stopping:
                     break
                 await self._sleep(self._woken, pause / 1000)
@@ -90,21 +93,28 @@ class Dispatcher:
         self._stopping = True
         self._woken.set()
 
+    async def _guarded_look(self) -> int:
+        """Look; a fault of ours is logged and looked past, for the next look sees all again."""
+        try:
+            return await self._look()
+        except Unavailable:
+            return STORE_PAUSE
+        except Exception:
+            self._means.log.exception("fault while looking for cards")
+            return STORE_PAUSE
+
     async def _look(self) -> int:
         """Start what can be started; return the ms until the next look."""
         now = self._means.now()
-        try:
-            stirred = await self._stir(now)
-            for queue in stirred.queues:
-                lane = self._lanes.setdefault(queue, _Lane(look_at=now))
-                lane.look_at = min(lane.look_at, now)
-            for queue, lane in list(self._lanes.items()):
-                if lane.look_at <= now:
-                    lane.look_at = await self._start(queue, lane, now)
-                if lane.look_at == NEVER and not lane.busy:
-                    del self._lanes[queue]
-        except Unavailable:
-            return STORE_PAUSE
+        stirred = await self._stir(now)
+        for queue in stirred.queues:
+            lane = self._lanes.setdefault(queue, _Lane(look_at=now))
+            lane.look_at = min(lane.look_at, now)
+        for queue, lane in list(self._lanes.items()):
+            if lane.look_at <= now:
+                lane.look_at = await self._start(queue, lane, now)
+            if lane.look_at == NEVER and not lane.busy:
+                del self._lanes[queue]
         soonest = min((lane.look_at for lane in self._lanes.values()), default=NEVER)
         soonest = min(soonest, stirred.next_at or NEVER, self._sweep_at)
         return max(soonest - self._means.now(), 1)

@@ -56,6 +56,7 @@ class Verdict:
     incident: Incident | None = None
     lines: tuple[Line, ...] = ()
     silences: tuple[Silence, ...] = ()  # those that Alertmanager must now be told of
+    members: tuple[Member, ...] = ()  # alerts that the action itself ends
 
 
 def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
@@ -72,7 +73,7 @@ def decide(known: Incident, members: Sequence[Member], action: Action, now: int)
         case ActionKind.UNSILENCE:
             return _unsilence(known, action, now)
         case ActionKind.RESOLVE:
-            return _resolve(known, action, now)
+            return _resolve(known, members, action, now)
     assert_never(action.kind)
 
 
@@ -96,14 +97,15 @@ def _unacknowledge(known: Incident, action: Action, now: int) -> Verdict:
     return _done(known._replace(ack=None, handled=None), action, now)
 
 
-def _resolve(known: Incident, action: Action, now: int) -> Verdict:
+def _resolve(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
     handled = known._replace(handled=Ownership(action.actor, now))
     if known.kind is Kind.ALERTS:
         # The source still reports it: only the source can end it.
         if known.handled is not None:
             return Verdict(reason=ActionReason.STILL_FIRING)
         return replace(_done(handled, action, now), reason=ActionReason.STILL_FIRING)
-    return _done(handled._replace(closed_at=now), action, now)
+    ended = tuple(member._replace(firing=False, until=now) for member in members if member.firing)
+    return replace(_done(handled._replace(closed_at=now), action, now), members=ended)
 
 
 def _silence(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:

@@ -11,6 +11,7 @@ from receiver.domain.card import (
     Card,
     CardState,
     Create,
+    Marks,
     Patch,
     Post,
     Replace,
@@ -30,7 +31,7 @@ from receiver.domain.outcome import (
     Retry,
     RetryReason,
 )
-from receiver.domain.reason import CardReason
+from receiver.domain.reason import CardReason, State
 
 BACKOFF_BASE = SECOND // 2
 BACKOFF_CAP = MINUTE
@@ -98,9 +99,16 @@ def _delivered(card: Card, sent: Sent, receipt: str, now: int) -> Card:
         message_id=receipt if first and receipt else card.message_id,
         sent_at=now if first else card.sent_at,
         called=max(card.called, sent.revision) if first else card.called,
-        marks=sent.shown.marks if first else card.marks,
+        marks=sent.shown.marks if first else _heeded(card.marks, sent.shown),
     )
     return _due(shown, now)
+
+
+def _heeded(marks: Marks, shown: Shown) -> Marks:
+    """Count repeats that came while somebody owned the incident as told: nobody is called later."""
+    if shown.state is State.ACKNOWLEDGED:
+        return marks._replace(repeated=shown.marks.repeated)
+    return marks
 
 
 def _due(card: Card, now: int) -> Card:

@@ -46,6 +46,9 @@ class Clock:
             except Unavailable as failure:
                 self._log.warning("clock waits for the store", problem=str(failure))
                 pause = LOOK_AGAIN
+            except Exception:  # noqa: BLE001  (the one place: the loop must go on)
+                self._log.exception("fault of the clock")
+                pause = LOOK_AGAIN
             await self._sleep(self._stopped, pause / 1000)
 
     async def tick(self) -> int:

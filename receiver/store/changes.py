@@ -39,6 +39,7 @@ from receiver.store.rows import (
     keep_change,
     keep_incident,
     keep_lines,
+    keep_members,
     load_card,
     load_members,
     load_snapshot,
@@ -128,6 +129,7 @@ def act(db: Connection, action: Action, now: int) -> Acted:
     else:
         verdict = Verdict(reason=ActionReason.REPEATED)
     if verdict.incident is not None:
+        keep_members(db, action.incident, verdict.incident, verdict.members)
         keep_incident(db, verdict.incident, verdict.lines, now)
         for silence in verdict.silences:
             db.execute(sql.PUT_INTENT, (silence.id, action.incident))
@@ -274,7 +276,7 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     card = load_card(db, number)
     if card is None:  # its incident was forgotten while the call was made
         return Settlement(card=Card(id=number, incident=0, target="", due_at=None))
-    if card.in_flight is None:  # kept by an earlier try, whose answer came too late
+    if card.in_flight is not sent.call:  # kept by an earlier try, whose answer came too late
         return Settlement(card=card, delivered=isinstance(outcome, Delivered))
     settlement = settle(card, sent, outcome, now, luck)
     put_card(db, settlement.card)
@@ -302,6 +304,8 @@ def recover(db: Connection, now: int, busy: tuple[int, ...]) -> list[Card]:
     cut_off = [decode_card(row) for row in rows if row[0] not in busy]
     for card in cut_off:
         put_card(db, crashed(card, now))
+        if card.in_flight is Call.POST:  # it has no uuid: made again, it may appear twice
+            keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
         if card.in_flight is Call.POST:  # it will be sent again, and nothing makes that one message
             keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
     return cut_off

@@ -57,7 +57,7 @@ def keep_change(
     else:
         number = incident.id
         update_incident(db, incident)
-    _keep_members(db, number, incident, change.members)
+    keep_members(db, number, incident, change.members)
     if not change.raised:
         return number
     keep_lines(db, number, change.lines, now, incident.trace)
@@ -81,9 +81,10 @@ def update_incident(db: Connection, incident: Incident) -> None:
     db.execute(sql.UPDATE_INCIDENT, values)
 
 
-def _keep_members(
+def keep_members(
     db: Connection, number: int, incident: Incident, members: Iterable[Member]
 ) -> None:
+    """Write alerts of an incident."""
     live = incident.source if incident.closed_at is None else None
     rows = [(number, member.fingerprint, live, encode(member)) for member in members]
     if rows:

@@ -247,14 +247,18 @@ class SqliteStore:
             raise Unavailable(reason, str(problem)) from problem
 
     def _run_reader(self, work: Callable[[Connection], T]) -> T:
-        db: Connection | None = getattr(self._reading, "db", None)
-        if db is None:
-            db = self._reading.db = _open_reader(self._path)
-        db.execute("BEGIN")
         try:
-            return work(db)
-        finally:
-            db.execute("ROLLBACK")  # ends the snapshot, so that the log can be folded back
+            db: Connection | None = getattr(self._reading, "db", None)
+            if db is None:
+                db = self._reading.db = _open_reader(self._path)
+            db.execute("BEGIN")
+            try:
+                return work(db)
+            finally:
+                db.execute("ROLLBACK")  # ends the snapshot, so that the log can be folded back
+        except sqlite3.Error as problem:
+            self._reading.db = None  # whatever it was, the next read begins anew
+            raise Unavailable(failure_reason(problem), str(problem)) from problem
 
     def _close_reader(self) -> None:
         db: Connection | None = getattr(self._reading, "db", None)
