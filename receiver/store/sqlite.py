@@ -256,13 +256,14 @@ class SqliteStore:
                 return work(db)
             finally:
                 db.execute("ROLLBACK")  # ends the snapshot, so that the log can be folded back
-        except sqlite3.Error as problem:
-            self._reading.db = None  # whatever it was, the next read begins anew
-            raise Unavailable(failure_reason(problem), str(problem)) from problem
+        except sqlite3.Error:
+            self._close_reader()  # whatever it was, the next read begins anew
+            raise
 
     def _close_reader(self) -> None:
         db: Connection | None = getattr(self._reading, "db", None)
         if db is not None:
+            self._reading.db = None
             db.close()
 
     def _log_size(self) -> int:
