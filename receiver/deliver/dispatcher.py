@@ -82,7 +82,7 @@ class Dispatcher:
                     break
                 await self._sleep(self._woken, pause / 1000)
                 since = self._means.now() - self._looked_at
-                if self._tasks and 0 <= since < LOOKS_APART:
+                if 0 <= since < LOOKS_APART:
                     await self._means.pause((LOOKS_APART - since) / 1000)
         finally:
             if self._tasks:
