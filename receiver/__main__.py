@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -124,21 +125,24 @@ async def _serve(path: Path) -> None:
     logs = build_logging(config.log, sys.stdout.buffer)
     restore = logs.capture_stdlib()
     app = App(config, path=path, environ=os.environ, logs=logs, world=real_world())
-    stop = asyncio.Event()
+    stop, hung_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[str]] = set()
-
-    def reload() -> None:
-        task = asyncio.ensure_future(app.reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
+    # Before the start: a signal that comes in the middle of it must neither kill nor be lost.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
     async with running(app):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        reloading = asyncio.create_task(_reload_when(hung_up, app.reload))
         await stop.wait()
+        reloading.cancel()
     restore()
+
+
+async def _reload_when(hung_up: asyncio.Event, reload: Callable[[], Awaitable[str]]) -> None:
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        await reload()
 
 
 if __name__ == "__main__":

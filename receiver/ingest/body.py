@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -126,6 +127,7 @@ def _annotations(told: _AlertBody) -> dict[str, str]:
     return annotations
 
 
+@lru_cache(maxsize=4096)  # the alerts of a group often begin together, and come again and again
 def moment(text: str | None) -> int | None:
     """Return a time in Unix ms; None for none, for the zero time, and for what is no time."""
     if not text or text.startswith(ZERO_TIME):
