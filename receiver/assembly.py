@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import httpx
 from prometheus_client import CollectorRegistry
 
 from receiver.alertmanager.client import AlertmanagerClient, build_http
@@ -34,14 +35,16 @@ from receiver.deliver.worker import Outlets
 from receiver.domain.incident import Rules
 from receiver.domain.outcome import RejectReason, RetryReason
 from receiver.domain.reason import BodyReason, CardReason
+from receiver.domain.silence import CONFIRM_WITHIN
 from receiver.ingest.agents import AgentGate, Agents
 from receiver.ingest.door import Doors, Gate
 from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Build, Labels, Metrics
 from receiver.telemetry.tracing import Tracing
 
-# Seconds that calls of a replaced client may still take: their own total timeout, and a margin.
-RETIRE_AFTER = 15.0
+# Seconds that a replaced client may still be used: the drive of a silence keeps its client until
+# the intent is confirmed or has failed; then its last call's timeout, and a margin.
+RETIRE_AFTER = CONFIRM_WITHIN / 1000 + 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Parts:
     setting: Setting
     apps: Mapping[str, CallbackApp]
     alertmanagers: Mapping[str, AlertmanagerClient]
+    connections: Mapping[str, httpx.AsyncClient]  # each app's, which a reload may keep
     closing: tuple[Callable[[], Awaitable[None]], ...]
 
 
@@ -77,12 +81,14 @@ class _Maker:
         self._tools = tools
         self._before = before
         self.closing: list[Callable[[], Awaitable[None]]] = []
+        self.connections: dict[str, httpx.AsyncClient] = {}
 
     def app(self, config: FeishuAppConfig) -> FeishuApp:
         """Return an app's channel, with its token and names if it had them before."""
         before = self._before
         if before is not None and config in before.config.feishu:
             channel = before.apps[config.name].channel
+            http = before.connections[config.name]
         else:
             account = Account(
                 name=config.name,
@@ -90,8 +96,10 @@ class _Maker:
                 app_id=config.app_id,
                 app_secret=config.app_secret.reveal(),
             )
-            channel = FeishuApp(account, self._feishu_ports(), self._observe_token)
-        self.closing.append(channel.close)
+            ports = self._feishu_ports()
+            channel, http = FeishuApp(account, ports, self._observe_token), ports.http
+        self.connections[config.name] = http
+        self.closing.extend((channel.close, http.aclose))
         return channel
 
     def bot(self, config: FeishuBotConfig) -> FeishuBot:
@@ -177,17 +185,16 @@ def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
             channels=MappingProxyType(channels),
             scale=config.severity,
             source_urls=MappingProxyType(urls),
-            console_url=config.server.external_url,
             templates=templates,
         ),
         setting=Setting(
             scale=config.severity,
-            console_url=config.server.external_url,
             source_urls=lambda source: urls.get(source, ""),
             templates=templates,
         ),
         apps=MappingProxyType(apps),
         alertmanagers=MappingProxyType(clients),
+        connections=MappingProxyType(maker.connections),
         closing=tuple(maker.closing),
     )
 

@@ -4,18 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from structlog.typing import FilteringBoundLogger
+
 from receiver.callback.silencing import Silencing
 from receiver.callback.toasts import NOT_KEPT, Toast, outcome_of, silence_toast, toast_for
-from receiver.channels.base import Channel, View
+from receiver.channels.base import Channel, View, split_target
 from receiver.channels.templates import Templates
-from receiver.domain.action import Action
+from receiver.domain.action import Action, Verdict
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
-from receiver.store.base import Acted, Snapshot, Store, Unavailable
+from receiver.store.base import Acted, Snapshot, Store, StoreError
 from receiver.telemetry.metrics import Metrics
 
 # The platform waits three seconds; Alertmanager gets half of them.
 ALERTMANAGER_PATIENCE = 1.5
+
+_UNKNOWN_CARD = Verdict(reason=ActionReason.UNKNOWN_CARD)
 
 
 class Reply(NamedTuple):
@@ -31,54 +35,59 @@ class Setting:
     """The parts of the configuration in force that a card is drawn with."""
 
     scale: SeverityScale
-    console_url: str
     source_urls: Callable[[str], str]
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Applies clicks once, and has Alertmanager told of what they ask for."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        silencing: Silencing,
-        metrics: Metrics,
-        now: Callable[[], int],
-        wake: Callable[[], None],
-        setting: Callable[[], Setting],
-    ) -> None:
-        self._store = store
-        self._silencing = silencing
-        self._metrics = metrics
-        self._now = now
-        self._wake = wake
-        self._setting = setting
+    store: Store
+    silencing: Silencing
+    metrics: Metrics
+    now: Callable[[], int]
+    wake: Callable[[], None]
+    setting: Callable[[], Setting]  # of the configuration in force
+    log: FilteringBoundLogger
 
     async def answer(self, action: Action, channel: Channel) -> Reply:
         """Apply a click and say what became of it."""
         try:
-            acted = await self._store.act(action, self._now())
-        except Unavailable:
-            self._metrics.callbacks.actions.of(action.kind, "failed").inc()
+            if not await self._ours(action, channel):
+                self.metrics.callbacks.actions.of(action.kind, "refused").inc()
+                return Reply(toast_for(action.kind, _UNKNOWN_CARD, None), None)
+            acted = await self.store.act(action, self.now())
+        except StoreError:
+            self.log.exception("click not stored", incident=action.incident)
+            self.metrics.callbacks.actions.of(action.kind, "failed").inc()
             return Reply(NOT_KEPT, None)
-        self._metrics.callbacks.actions.of(action.kind, outcome_of(acted.verdict.reason)).inc()
+        self.metrics.callbacks.actions.of(action.kind, outcome_of(acted.verdict.reason)).inc()
         if acted.verdict.incident is not None:
-            self._wake()
+            self.wake()
         snapshot = await self._after(acted, action)
         incident = None if snapshot is None else snapshot.incident
         toast = self._outcome(acted, snapshot) or toast_for(action.kind, acted.verdict, incident)
         return Reply(toast, self._draw(acted, snapshot, channel), _trace(acted))
+
+    async def _ours(self, action: Action, channel: Channel) -> bool:
+        """Whether the clicked card is one that this very app shows for this incident."""
+        for card in await self.store.cards(action.incident) if action.incident else ():
+            if card.id == action.card:
+                return split_target(card.target)[0] == channel.name
+        return False
 
     async def _after(self, acted: Acted, action: Action) -> Snapshot | None:
         """Have Alertmanager told, and return the incident as it is then."""
         asked = acted.verdict.silences
         if not asked or acted.snapshot is None:
             return acted.snapshot
-        self._silencing.begin(acted.snapshot.incident.source, action.incident, asked)
-        await self._silencing.outcomes(asked, ALERTMANAGER_PATIENCE)
-        return await self._store.snapshot(action.incident) or acted.snapshot
+        self.silencing.begin(acted.snapshot.incident.source, action.incident, asked)
+        await self.silencing.outcomes(asked, ALERTMANAGER_PATIENCE)
+        try:
+            return await self.store.snapshot(action.incident) or acted.snapshot
+        except StoreError:
+            return acted.snapshot  # the click is kept; only what came of it is not known here
 
     def _outcome(self, acted: Acted, snapshot: Snapshot | None) -> Toast | None:
         if snapshot is None or not acted.verdict.silences:
@@ -95,19 +104,23 @@ class Desk:
             return None
         if acted.verdict.reason is ActionReason.OLD_CARD:
             return None
-        setting = self._setting()
+        setting = self.setting()
         view = View(
             incident=snapshot.incident,
             members=snapshot.members,
             card=card,
-            now=self._now(),
+            now=self.now(),
             reason=CardReason.UNCHANGED,
             scale=setting.scale,
             source_url=setting.source_urls(snapshot.incident.source),
-            console_url=setting.console_url,
             templates=setting.templates,
         )
-        return channel.render(view, card.rung)
+        try:
+            return channel.render(view, card.rung)
+        except Exception:
+            # The click is kept and must be answered: a patch will try to show it again.
+            self.log.exception("card cannot be drawn", card=card.id)
+            return None
 
 
 def _trace(acted: Acted) -> str:

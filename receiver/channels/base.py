@@ -33,7 +33,7 @@ class View:
     scale: SeverityScale = SeverityScale()  # noqa: RUF009  (a frozen value)
     people: tuple[str, ...] = ()
     source_url: str = ""  # overrides the peer's own address in links
-    console_url: str = ""  # server.external_url: where the whole list can be read
+    console_url: str = ""  # where the whole list can be read; empty while there is no such page
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
 
 

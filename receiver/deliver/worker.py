@@ -52,7 +52,6 @@ class Outlets:
     channels: Mapping[str, Channel]
     scale: SeverityScale
     source_urls: Mapping[str, str]
-    console_url: str = ""
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
 
 
@@ -244,7 +243,6 @@ class Worker:
             scale=outlets.scale,
             people=await channel.people(mention) if mention else (),
             source_url=outlets.source_urls.get(incident.source, ""),
-            console_url=outlets.console_url,
             templates=outlets.templates,
         )
 

@@ -138,6 +138,8 @@ def scope_matchers(
 ) -> tuple[tuple[str, str], ...]:
     """Return the equality matchers of a scope; empty where it cannot be offered."""
     firing = [member.labels for member in members if member.firing]
+    if not firing:
+        return ()
     if scope == GROUP_SCOPE:
         return group_scope(known.group_labels, group_key_matchers(known.group_key), firing)
     for member in members:

@@ -94,6 +94,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.CALL_NEW: "{count} new alerts",
         Phrase.CALL_RAISED: "Severity raised to {severity}",
         Phrase.CALL_REPEAT: "Still firing, and nobody has acknowledged",
+        Phrase.CALL_SILENCE_FAILED: "Not silenced: Alertmanager did not take it",
         Phrase.CALL_STATE: "{state}",
     }
 )

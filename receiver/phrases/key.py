@@ -98,4 +98,5 @@ class Phrase(StrEnum):
     CALL_NEW = "call_new"
     CALL_RAISED = "call_raised"
     CALL_REPEAT = "call_repeat"
+    CALL_SILENCE_FAILED = "call_silence_failed"
     CALL_STATE = "call_state"

@@ -91,6 +91,7 @@ ZH_CN: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.CALL_NEW: "新增 {count} 条告警",
         Phrase.CALL_RAISED: "级别升至{severity}",
         Phrase.CALL_REPEAT: "仍在告警,尚无人认领",
+        Phrase.CALL_SILENCE_FAILED: "静默未生效",
         Phrase.CALL_STATE: "{state}",
     }
 )

@@ -117,6 +117,8 @@ def _what(draft: Draft, detail: Detail) -> list[Json]:
     if line and headline(member) != draft.view.incident.title:
         more = "" if facts.shared_summary else f" {grey(f'(+{_others(facts)})')}"
         found.append(markdown(f"**{line}**{more}"))
+    if facts.state is State.RESOLVED:
+        return found  # what it said when it fired is true no more
     if member.annotations.get("markdown"):
         text = agent_markdown(member.annotations["markdown"], 2 * detail.text, 3 * detail.lines)
     else:

@@ -12,6 +12,7 @@ from receiver.channels.feishu.body import (
 )
 from receiver.channels.feishu.facts import calls, gather
 from receiver.channels.feishu.header import config, header, speech
+from receiver.channels.feishu.links import console
 from receiver.channels.feishu.listing import alert_lines, fill
 from receiver.channels.feishu.reply import render_reply, text_message
 from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES, Json, fits, written
@@ -37,8 +38,9 @@ __all__ = [
     "render_reply",
 ]
 
-# What saying how many alerts are left out may add to a card that had none listed.
-LEFT_OUT_BYTES = 300
+# What the list's own frame, and saying in two languages what is left out, may add to a card.
+LEFT_OUT_BYTES = 800
+LINKED_TIMES = 3  # such a text stands in a card: by itself, and in each language
 _STEPS = {
     Rung.WHOLE: (WHOLE, FEWER._replace(note=True), TIGHT),
     Rung.FEWER: (FEWER, TIGHT),
@@ -76,7 +78,7 @@ def _tried(draft: Draft, detail: Detail, most: int) -> bytes:
     raw = written(message)
     if folded is None or len(raw) > most:
         return raw
-    room = most - len(raw) - LEFT_OUT_BYTES
+    room = most - len(raw) - LEFT_OUT_BYTES - LINKED_TIMES * len(console(draft.view))
     fill(folded, draft.view, draft.facts, _that_fit(draft, detail, room))
     return written(message)
 

@@ -16,7 +16,7 @@ OWN_MOST = 4  # labels of one line
 NAME_LIMIT = 60
 VALUE_LIMIT = 60
 SAID_LIMIT = 80
-COMMON_MOST = 24
+PAIRS_LIMIT = 1_500  # characters of a line of labels, escaped
 TODAY = 18 * 3_600_000  # ms; what is older shows its day too
 PANEL_ID = "alerts"
 
@@ -49,9 +49,17 @@ def labels_panel(member: Member) -> Json:
 
 
 def _pairs(labels: Sequence[tuple[str, str]]) -> str:
-    shown = [_pair(name, value) for name, value in labels[:COMMON_MOST] if value]
-    if len(labels) > COMMON_MOST:
-        shown.append(f"… +{len(labels) - COMMON_MOST}")
+    """Return labels on one line, as many as there is room for, and how many there was none for."""
+    shown: list[str] = []
+    room = PAIRS_LIMIT
+    for name, value in labels:
+        pair = _pair(name, value)
+        room -= len(pair)
+        if room < 0:
+            break
+        shown.append(pair)
+    if len(labels) > len(shown):
+        shown.append(f"… +{len(labels) - len(shown)}")
     return " · ".join(shown)
 
 

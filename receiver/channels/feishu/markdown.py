@@ -136,6 +136,7 @@ def _quoted(text: str, safe: str) -> str:
 
 _AGENT = re.compile(
     r"\*\*(?P<bold>[^*\n]{1,400})\*\*"
+    r"|(?<![*\w])\*(?P<italic>[^*\s](?:[^*\n]{0,400}[^*\s])?)\*(?![*\w])"
     r"|`(?P<code>[^`\n]{1,400})`"
     r"|\[(?P<label>[^\]\n]{1,200})\]\((?P<url>https?://[^\s()<>]{1,1500})\)"
 )
@@ -146,8 +147,8 @@ _BULLET = re.compile(r"^( {0,6})[-*+] +")
 def agent_markdown(text: str, limit: int, most: int) -> str:
     """Return an agent's markdown, of which only a harmless part keeps its meaning.
 
-    Bold, code, bullets, headings (as bold lines) and http links stay; everything else is shown
-    as it was written, so that it can mention nobody and hide nothing.
+    Bold, italics, code (as bold), bullets, headings (as bold lines) and http links stay; all else
+    is shown as it was written, so that it can mention nobody and hide nothing.
     """
     return "\n".join(_agent_line(part) for part in lines(text, limit, most).split("\n"))
 
@@ -166,14 +167,22 @@ def _agent_inline(text: str) -> str:
     drawn: list[str] = []
     at = 0
     for found in _AGENT.finditer(text):
-        drawn += (escape_lines(text[at : found.start()]), _agent_token(found))
+        drawn += (_between(text, at, found.start()), _agent_token(found))
         at = found.end()
-    return "".join((*drawn, escape_lines(text[at:])))
+    return "".join((*drawn, _between(text, at, len(text))))
+
+
+def _between(text: str, start: int, end: int) -> str:
+    """Escape what stands between two tokens; only at its start can a line begin a block."""
+    part = text[start:end]
+    return clean(part).translate(_ENTITIES) if start else escape_lines(part)
 
 
 def _agent_token(found: re.Match[str]) -> str:
     if found["bold"] is not None:
         return f"**{escape(found['bold'])}**" if found["bold"].strip() else escape(found[0])
+    if found["italic"] is not None:
+        return f"*{escape(found['italic'])}*"
     if found["code"] is not None:
         # Entities may not be read inside a code span: code is shown as the text that it is.
         return f"**{escape(found['code'])}**" if found["code"].strip() else escape(found[0])

@@ -43,6 +43,8 @@ def _why(view: View, facts: Facts) -> Said:
             return Said(zh.zh_cn, en.en_us)
         case CardReason.REPEAT:
             return say(Phrase.CALL_REPEAT)
+        case CardReason.SILENCE_FAILED:
+            return say(Phrase.CALL_SILENCE_FAILED)
         case _:
             return state_words(view, facts)
 

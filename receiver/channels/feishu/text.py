@@ -95,7 +95,7 @@ def lines(text: str, limit: int, most: int) -> str:
 
 def plain(text: str, limit: int) -> str:
     """Return a line for a ``plain_text`` object: it has no markup but, perhaps, emoji codes."""
-    return _EMOJI_CODE.sub(f":{_JOINER}", line(text, limit))
+    return cut(_EMOJI_CODE.sub(f":{_JOINER}", line(text, limit)), limit)
 
 
 def bare(text: str, limit: int) -> str:

@@ -18,7 +18,7 @@ TEXT = {"msg_type": "text", "content": {"text": "恢复"}}
 def test_the_keyword_is_said_once_in_cards_and_texts(keyword: str) -> None:
     for message in (CARD, TEXT):
         once = with_keyword(json.dumps(message, ensure_ascii=False), keyword)
-        assert keyword in str(_texts(json.loads(once)["content"]))
+        assert any(keyword in text for text in _texts(json.loads(once)["content"]))
         assert with_keyword(once, keyword) == once
 
 

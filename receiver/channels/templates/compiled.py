@@ -1,18 +1,17 @@
-"""What users say on a card in their own words: small, sandboxed Jinja2 templates."""
+"""Compiles and renders the templates: apart, so that Jinja2 is loaded only where there are any."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-SOURCE_LIMIT = 8_000  # characters of a template
-OUTPUT_LIMIT = 4_000  # characters; what is longer is cut
+from receiver.channels.templates import OUTPUT_LIMIT, SOURCE_LIMIT, BadTemplate, Said
+
 STEPS = 20_000  # turns of all loops of one rendering together
 RANGE_LIMIT = 1_000
-ALERTS_GIVEN = 100
 GROWTH_LIMIT = 10_000  # characters or items that one multiplication or pad may make
 
 _METER = "_metered"
@@ -40,10 +39,6 @@ _METHODS = frozenset(
         *("rstrip", "split", "splitlines", "startswith", "strip", "title", "upper"),
     }
 )
-
-
-class BadTemplate(ValueError):
-    """A template that cannot be compiled; the message says where and why."""
 
 
 class _Budget:
@@ -111,33 +106,41 @@ def _size(value: Any) -> int:
 _ENVIRONMENT = _Environment()
 
 
-def _compile(name: str, source: str) -> Template:
+def compile_template(name: str, source: str) -> Template:
+    """Compile a template.
+
+    Raises:
+        BadTemplate: the message names it, the line and the fault.
+
+    """
     if len(source) > SOURCE_LIMIT:
         raise BadTemplate(f"{name} has {len(source)} characters; {SOURCE_LIMIT} are allowed")
     try:
-        tree = _ENVIRONMENT.parse(source)
-        for banned in tree.find_all(_BANNED):
-            kind = type(banned).__name__.lower()
-            raise BadTemplate(f"{name}, line {banned.lineno}: {kind} is not offered")
-        for loop in tree.find_all(nodes.For):
-            if loop.recursive:
-                raise BadTemplate(f"{name}, line {loop.lineno}: recursive is not offered")
-            loop.iter = nodes.Filter(loop.iter, _METER, [], [], None, None)
-        code = _ENVIRONMENT.compile(tree, name, name)
-        return Template.from_code(_ENVIRONMENT, code, dict(_ENVIRONMENT.globals))
+        return _compiled(name, source)
+    except BadTemplate:
+        raise
     except TemplateError as wrong:
         where = getattr(wrong, "lineno", 0) or 1
         raise BadTemplate(f"{name}, line {where}: {wrong}") from None
+    except (RecursionError, ValueError, OverflowError):
+        raise BadTemplate(f"{name} cannot be read; write a simpler one") from None
 
 
-class Said(NamedTuple):
-    """What a template made; ``problem`` says why it made nothing."""
+def _compiled(name: str, source: str) -> Template:
+    tree = _ENVIRONMENT.parse(source)
+    for banned in tree.find_all(_BANNED):
+        kind = type(banned).__name__.lower()
+        raise BadTemplate(f"{name}, line {banned.lineno}: {kind} is not offered")
+    for loop in tree.find_all(nodes.For):
+        if loop.recursive:
+            raise BadTemplate(f"{name}, line {loop.lineno}: recursive is not offered")
+        loop.iter = nodes.Filter(loop.iter, _METER, [], [], None, None)
+    code = _ENVIRONMENT.compile(tree, name, name)
+    return Template.from_code(_ENVIRONMENT, code, dict(_ENVIRONMENT.globals))
 
-    text: str = ""
-    problem: str = ""
 
-
-def _render(template: Template, given: Mapping[str, Any]) -> Said:
+def render(template: Template, given: Mapping[str, Any]) -> Said:
+    """Return what a template makes of the data, or why it made nothing; never raises."""
     made: list[str] = []
     size = 0
     try:
@@ -149,37 +152,3 @@ def _render(template: Template, given: Mapping[str, Any]) -> Said:
     except Exception as fault:  # noqa: BLE001  (users' code may fail in any way)
         return Said(problem=f"{type(fault).__name__}: {fault}"[:200])
     return Said("".join(made)[:OUTPUT_LIMIT].strip())
-
-
-class Templates:
-    """The configured templates, compiled once; an empty one means the built-in text.
-
-    ``title`` stands in the header, ``summary`` is what the phone previews, ``text`` is the body's
-    words. Each sees ``incident``, ``alerts``, ``labels`` and ``annotations``; its output is plain
-    text, whatever it looks like.
-    """
-
-    __slots__ = ("_compiled",)
-
-    def __init__(self, title: str = "", summary: str = "", text: str = "") -> None:
-        """Compile.
-
-        Raises:
-            BadTemplate: one cannot be; the message names it, the line and the fault.
-
-        """
-        named = {"title": title, "summary": summary, "text": text}
-        self._compiled = {name: _compile(name, source) for name, source in named.items() if source}
-
-    def __bool__(self) -> bool:
-        return bool(self._compiled)
-
-    def render(self, given: Callable[[], Mapping[str, Any]]) -> dict[str, Said]:
-        """Return what each configured template makes of the data; never raises.
-
-        ``given`` is asked once, and only where there is a template.
-        """
-        if not self._compiled:
-            return {}
-        data = given()
-        return {name: _render(template, data) for name, template in self._compiled.items()}

@@ -1,0 +1,212 @@
+"""No text from outside breaks a card, mentions people, or draws what we did not mean."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from receiver.channels.base import View
+from receiver.channels.feishu.card import render_app, render_bot, render_reply
+from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES
+from receiver.channels.templates import Templates
+from receiver.domain.card import Card, Marks, Rung, picture
+from receiver.domain.incident import Incident, Kind, Member, Ownership
+from receiver.domain.person import Actor
+from receiver.domain.reason import CardReason
+from receiver.domain.silence import GROUP_SCOPE, Silence, SilenceState
+from receiver.sandbox.markup import Mention
+from receiver.sandbox.validate import validate
+from receiver.sandbox.walk import Rules
+from tests.channels.views import CARD, Tenant, member, view
+
+PAYLOADS: Final = (
+    "<at id=all></at>",
+    "<at user_id='all'></at>",
+    "](javascript:alert(1))",
+    "[click](https://evil.example)",
+    "![x](img_v2_1)",
+    "{{ 7 * 7 }}{% for x in y %}",
+    "\"'\\`",
+    "line\nline\r\n\n# heading\n- item\n1. item\n> quote\n```",
+    "| a |\n|---|\n",
+    "https://evil.example中文",
+    ":OK: :SMILE:",
+    "\u202egnp.exe\u2066",
+    "a\x00b\x1b[31m",
+    "😀👩‍👩‍👧‍👦🇨🇳",
+    "~~**__x__**~~",
+    "<font color='red'>",
+    "&lt;at id=all&gt;&#60;",
+    "x" * 100_000,
+    "<" * 50_000,
+    "字" * 40_000,
+    "https://a.example/" + "x" * 1_400,
+    "http://user@evil.example/",
+)
+# The longest ones would make Hypothesis print them; the last test has them.
+LONGEST: Final = 2_000
+TEXT = st.one_of(st.sampled_from([part[:LONGEST] for part in PAYLOADS]), st.text(max_size=60))
+NAMES = st.one_of(
+    TEXT, st.sampled_from(["alertname", "severity", "instance", "cluster", "summary"])
+)
+NOTES = st.one_of(NAMES, st.sampled_from(["runbook_url", "description", "markdown", "panel_url"]))
+LABELS = st.dictionaries(NAMES, TEXT, max_size=6)
+TIMES = st.integers(-(10**15), 10**16)
+ACTORS = st.builds(Actor, open_id=TEXT, name=TEXT)
+OWNERS = st.none() | st.builds(Ownership, ACTORS, TIMES)
+MEMBERS = st.builds(
+    Member,
+    fingerprint=TEXT | st.just(GROUP_SCOPE),
+    firing=st.booleans(),
+    episode=st.integers(1, 3),
+    since=TIMES,
+    until=st.none() | TIMES,
+    rank=st.integers(-1, 9),
+    labels=LABELS,
+    annotations=st.dictionaries(NOTES, TEXT, max_size=6),
+    url=TEXT,
+)
+SILENCES = st.builds(
+    Silence,
+    id=TEXT,
+    state=st.sampled_from(SilenceState),
+    scope=TEXT | st.just(GROUP_SCOPE),
+    matchers=st.lists(st.tuples(NAMES, TEXT), max_size=2).map(tuple),
+    actor=ACTORS,
+    comment=TEXT,
+    asked_at=TIMES,
+    ends_at=TIMES,
+    silence_id=TEXT,
+    problem=TEXT,
+)
+COUNTS = st.integers(0, 10**6)
+INCIDENTS = st.builds(
+    Incident,
+    id=st.integers(0, 2**53),
+    source=TEXT,
+    receiver=TEXT,
+    group_key=TEXT,
+    kind=st.sampled_from(Kind),
+    title=TEXT,
+    group_labels=LABELS,
+    opened_at=TIMES,
+    closed_at=st.none() | TIMES,
+    rank=st.integers(-1, 9),
+    truncated=COUNTS,
+    joined=COUNTS,
+    reopened=COUNTS,
+    ack=OWNERS,
+    handled=OWNERS,
+    silences=st.lists(SILENCES, max_size=5).map(tuple),
+    links=st.lists(st.tuples(TEXT, TEXT), max_size=10).map(tuple),
+    external_url=TEXT,
+    plain=st.booleans(),
+)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    incident, members = draw(INCIDENTS), draw(st.lists(MEMBERS, max_size=8))
+    last = picture(incident, members) if draw(st.booleans()) else None
+    card = Card(id=7, incident=12, target="ops:oc_1", last=last, marks=Marks(draw(COUNTS)))
+    return View(
+        incident=incident,
+        members=members,
+        card=card,
+        now=draw(TIMES),
+        reason=draw(st.sampled_from(CardReason)),
+        people=tuple(draw(st.lists(TEXT | st.just("ou_li"), max_size=3))),
+        source_url=draw(TEXT),
+        console_url=draw(TEXT),
+    )
+
+
+# What we write ourselves; whatever markup is left besides came from outside.
+OURS = re.compile(
+    r"<local_datetime millisecond='\d+' format_type='(?:date_short|time)'></local_datetime>"
+    r"|<font color='(?:grey|red)'>|</font>|<at id=ou_li></at>"
+    r"|\[[^\[\]()<>`]*\]\(https?://[^\s()<>\"'`]+\)"
+)
+
+
+def prose(part: object) -> Iterator[str]:
+    """Yield every text of every markdown component."""
+    if isinstance(part, dict):
+        if part.get("tag") == "markdown":
+            yield part["content"]
+            yield from part.get("i18n_content", {}).values()
+        for value in part.values():
+            yield from prose(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from prose(item)
+
+
+def check(text: str, most: int) -> None:
+    assert len(text.encode()) <= most
+    message: dict[str, Any] = json.loads(text)
+    if message["msg_type"] == "text":
+        left = message["content"]["text"].replace('<at user_id="ou_li"></at>', "")
+        assert "<" not in left
+        return
+    drawn = validate(message["content"], Tenant("ou_li"), Rules())
+    assert set(drawn.mentions) <= {Mention("id", "ou_li")}
+    for shown in prose(message["content"]):
+        assert not set("<[`\\|") & set(OURS.sub("", shown))
+
+
+@given(views(), st.sampled_from(Rung))
+@settings(max_examples=150, deadline=None)
+def test_whatever_was_told_the_card_is_valid_and_harmless(shown: View, rung: Rung) -> None:
+    check(render_app(shown, rung), APP_BYTES)
+    check(render_bot(shown, rung), BOT_BYTES)
+
+
+@given(views())
+@settings(max_examples=60, deadline=None)
+def test_whatever_was_told_the_reply_calls_only_whom_it_should(shown: View) -> None:
+    post = json.loads(render_reply(shown))
+    assert set(post["content"]) == {"zh_cn", "en_us"}
+    parts = [part for said in post["content"].values() for row in said["content"] for part in row]
+    assert {part["user_id"] for part in parts if part["tag"] == "at"} <= {"ou_li"}
+    assert not any("<" in part["text"] for part in parts if part["tag"] == "text")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("rung", Rung)
+def test_a_payload_everywhere_at_once(payload: str, rung: Rung) -> None:
+    labels = {"alertname": payload, "severity": payload, "instance": payload, payload: payload}
+    notes = {"summary": payload, "description": payload, "runbook_url": payload, payload: payload}
+    alerts = [
+        member(number)._replace(labels={**labels, "n": str(number)}, annotations=notes, url=payload)
+        for number in range(1, 40)
+    ]
+    shown = view(
+        alerts,
+        title=payload,
+        source=payload,
+        receiver=payload,
+        group_labels=labels,
+        links=((payload, payload),),
+    )
+    templates = Templates(title="{{ labels.alertname }}", text="{{ annotations.description }}")
+    templated = View(
+        incident=shown.incident,
+        members=alerts,
+        card=CARD,
+        now=shown.now,
+        reason=shown.reason,
+        people=(payload, "ou_li"),
+        templates=templates,
+    )
+    for each in (shown.incident, shown.incident._replace(kind=Kind.AGENT)):
+        drawn = View(
+            incident=each, members=alerts, card=CARD, now=0, reason=CardReason.FIRST, people=()
+        )
+        check(render_app(drawn, rung), APP_BYTES)
+        check(render_bot(drawn, rung), BOT_BYTES)
+    check(render_app(templated, rung), APP_BYTES)
