@@ -146,6 +146,5 @@ def config(said: Speech) -> Json:
         "update_multi": True,
         "enable_forward": True,
         "enable_forward_interaction": False,
-        "width_mode": "fill",
         "summary": words(said.preview),
     }
