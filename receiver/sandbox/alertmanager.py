@@ -65,7 +65,7 @@ class StandIn:
 
     def alert_json(self, alert: Alert, now: int) -> dict[str, Any]:
         """Draw an alert as the API does."""
-        return {
+        drawn = {
             "annotations": dict(alert.annotations),
             "endsAt": stamp(alert.ends_at),
             "fingerprint": alert.fingerprint,
@@ -73,9 +73,10 @@ class StandIn:
             "startsAt": stamp(alert.starts_at),
             "status": self.status_of(alert, now),
             "updatedAt": stamp(alert.updated_at),
-            "generatorURL": alert.generator_url,
             "labels": dict(alert.labels),
         }
+        # An empty one is left out, not sent empty.
+        return drawn | ({"generatorURL": alert.generator_url} if alert.generator_url else {})
 
     def listed(self, query: Mapping[str, str], filters: list[str]) -> list[Alert]:
         """List the firing alerts that an API query asks for; raises Refusal."""

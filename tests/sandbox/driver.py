@@ -12,13 +12,13 @@ import httpx
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from receiver.sandbox.clock import VirtualClock
 from receiver.sandbox.desk import Desk
 from receiver.sandbox.platform import platform_app
-from receiver.sandbox.preset import Team, small_team
+from receiver.sandbox.preset import ENCRYPT_KEY, Team, small_team
 from receiver.sandbox.server import serve_app
 from receiver.sandbox.state import Tenant
 
@@ -171,6 +171,20 @@ async def callbacks(answer: Answering, encrypt_key: str = "") -> AsyncIterator[C
     async with serve_app(app, closing=lambda: None) as url:
         server.url = f"{url}/callback"
         yield server
+
+
+@asynccontextmanager
+async def clickable(
+    document: object = None, http: int = 200
+) -> AsyncIterator[tuple[Lab, Callbacks]]:
+    """Yield a lab whose app answers every callback with `document`."""
+
+    async def answer(_: dict[str, Any]) -> Response:
+        return JSONResponse({} if document is None else document, http)
+
+    async with lab() as here, callbacks(answer, ENCRYPT_KEY) as server:
+        here.team.app.callback_url = server.url
+        yield here, server
 
 
 def decrypted(text: str, key: str) -> bytes:

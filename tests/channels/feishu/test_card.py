@@ -157,7 +157,7 @@ A, U, S, X, R = (
         ("resolved", []),
         ("late", []),
         ("message", []),
-        ("nothing", [A, S, R]),
+        ("nothing", [A, R]),
     ],
 )
 def test_controls_follow_the_state(story: str, expected: list[ActionKind]) -> None:
