@@ -306,8 +306,6 @@ def recover(db: Connection, now: int, busy: tuple[int, ...]) -> list[Card]:
         put_card(db, crashed(card, now))
         if card.in_flight is Call.POST:  # it has no uuid: made again, it may appear twice
             keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
-        if card.in_flight is Call.POST:  # it will be sent again, and nothing makes that one message
-            keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
     return cut_off
 
 

@@ -188,11 +188,11 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         try:
             answers: list[_Answer] = [(job.answer, job.work(connection), None) for job in group]
-        except sqlite3.OperationalError:
-            raise  # the store itself fails: so does the whole group
-        except Exception:  # noqa: BLE001  (found out, and isolated, by doing them apart)
+        except Exception as problem:
+            if isinstance(problem, sqlite3.Error) and not is_own_fault(problem):
+                raise  # the store itself fails: so does the whole group
             connection.execute("ROLLBACK")
-            return None
+            return None  # which job it was is found out, and isolated, by doing them apart
         connection.execute("COMMIT")
         return answers
 
