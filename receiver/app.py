@@ -108,6 +108,7 @@ class App:
         )
         self.parts: Parts = assembly.build(config, self._tools, None)
         self._stack = contextlib.AsyncExitStack()
+        self._reloading = asyncio.Lock()
         self.url = ""
         self.ops_url = ""
 
@@ -134,6 +135,10 @@ class App:
 
         A bad file leaves the old configuration in force.
         """
+        async with self._reloading:  # or an older reading of the file could win
+            return await self._reload()
+
+    async def _reload(self) -> str:
         self.metrics.config.last_reload_successful.set(0)
         try:
             fresh = await asyncio.to_thread(load, self._path, self._environ)
@@ -165,15 +170,19 @@ class App:
         gone = [part for part in old.closing if part not in self.parts.closing]
 
         async def close() -> None:
-            await asyncio.sleep(assembly.RETIRE_AFTER)
-            for part in gone:
-                await part()
+            try:
+                await self._world.pause(assembly.RETIRE_AFTER)
+            finally:  # a stop does not wait, but closes them all the same
+                for part in gone:
+                    await part()
 
-        self._background.append(asyncio.create_task(close()))
+        task = asyncio.create_task(close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     async def _start(self) -> None:
         config, world = self.config, self._world
-        self._background: list[asyncio.Task[None]] = []
+        self._retiring: set[asyncio.Task[None]] = set()
         self._stack.callback(self.tracing.close)
         store = await self._open_store()
         self.store: Store = store
@@ -303,8 +312,9 @@ class App:
             raise OSError(f"{key}: cannot listen on {host}:{port}: {failure.strerror}") from failure
 
     async def _close_parts(self) -> None:
-        for task in self._background:
+        for task in self._retiring:
             task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         for close in self.parts.closing:
             await close()
 
@@ -347,6 +357,7 @@ class App:
             now=world.now,
             wake=self._wake,
             setting=lambda: self.parts.setting,
+            log=self._logs("callback"),
         )
         callbacks = CallbackMeans(
             apps=lambda: self.parts.apps,

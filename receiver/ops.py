@@ -19,6 +19,8 @@ from receiver.web import Handler, problem
 
 PAGE_MOST = 200
 PAGE_DEFAULT = 50
+# SQLite's largest integer has 19 digits; no id that was ever given comes near.
+DIGITS_MOST = 18
 READY_PATIENCE = 2.0  # seconds
 WHY_TOKEN = "this needs server.ops_token as Bearer"  # noqa: S105  (a sentence)
 
@@ -52,10 +54,10 @@ class Ops:
             ("/-/reload", self._guarded(self.reload), ("POST",)),
             (f"{api}/openapi.json", self.openapi, ("GET",)),
             (f"{api}/incidents", self._guarded(self.incidents), ("GET",)),
-            (f"{api}/incidents/{{id:int}}", self._guarded(self.incident), ("GET",)),
+            (f"{api}/incidents/{{id}}", self._guarded(self.incident), ("GET",)),
             (f"{api}/cards", self._guarded(self.cards), ("GET",)),
             (f"{api}/dead-letters", self._guarded(self.dead_letters), ("GET",)),
-            (f"{api}/dead-letters/{{id:int}}/replay", self._guarded(self.replay), ("POST",)),
+            (f"{api}/dead-letters/{{id}}/replay", self._guarded(self.replay), ("POST",)),
         ]
 
     async def metrics(self, request: Request) -> Response:
@@ -92,22 +94,19 @@ class Ops:
 
     async def incidents(self, request: Request) -> Response:
         """List incidents, the newest first; ``before`` and ``limit`` page."""
-        try:
-            before = int(request.query_params.get("before", "0"))
-            most = int(request.query_params.get("limit", str(PAGE_DEFAULT)))
-        except ValueError:
-            return problem(400, "bad page", "before and limit are whole numbers")
-        if before < 0 or not 1 <= most <= PAGE_MOST:
-            return problem(400, "bad page", f"before is 0 or more, limit 1 to {PAGE_MOST}")
+        before = _number(request.query_params.get("before", "0"))
+        most = _number(request.query_params.get("limit", str(PAGE_DEFAULT)))
+        if before is None or most is None or not 1 <= most <= PAGE_MOST:
+            return problem(400, "bad page", f"before is a number, limit 1 to {PAGE_MOST}")
         found = await self._means.store.incidents(before, most)
         return _json({"incidents": [_incident(incident) for incident in found]})
 
     async def incident(self, request: Request) -> Response:
         """Tell one incident with its alerts, cards and timeline."""
-        number = request.path_params["id"]
-        snapshot = await self._means.store.snapshot(number)
-        if snapshot is None:
-            return problem(404, "unknown incident", f"there is no incident {number}")
+        number = _number(request.path_params["id"])
+        snapshot = None if number is None else await self._means.store.snapshot(number)
+        if number is None or snapshot is None:
+            return problem(404, "unknown incident", "there is no incident of this number")
         timeline = await self._means.store.timeline(number)
         cards = await self._means.store.cards(number)
         return _json(_whole(snapshot, cards, timeline))
@@ -123,9 +122,9 @@ class Ops:
 
     async def replay(self, request: Request) -> Response:
         """Try a dead letter again."""
-        number = request.path_params["id"]
-        if not await self._means.store.revive(number, self._means.now()):
-            return problem(404, "no dead letter", f"card {number} is no dead letter")
+        number = _number(request.path_params["id"])
+        if number is None or not await self._means.store.revive(number, self._means.now()):
+            return problem(404, "no dead letter", "no card of this number is a dead letter")
         self._means.wake()
         return _json({"replayed": number})
 
@@ -143,6 +142,12 @@ class Ops:
                 return problem(503, "store unavailable", str(failure))
 
         return guarded
+
+
+def _number(text: str) -> int | None:
+    """Return a number from 0 that the store can hold; None for any other text."""
+    fit = text.isascii() and text.isdecimal() and len(text) <= DIGITS_MOST
+    return int(text) if fit else None
 
 
 def _json(value: Any) -> Response:

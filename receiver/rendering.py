@@ -51,4 +51,4 @@ def render_body(
     drawn = read_content((render_bot if bot else render_app)(view, Rung.WHOLE))
     if drawn is None:
         return "the card could not be drawn: report this", ""
-    return "", json.dumps(json.loads(drawn.content), ensure_ascii=False, indent=2)
+    return "", json.dumps(json.loads(drawn.text), ensure_ascii=False, indent=2)

@@ -93,11 +93,6 @@ async def _missing(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-async def _wrong_method(scope: Scope, receive: Receive, send: Send) -> None:
-    answer = problem(405, "method not allowed", "docs/http.md lists the methods")
-    await answer(scope, receive, send)
-
-
 class _Guard:
     """Turns a fault of ours into an answer and a log line; one layer where Starlette has two."""
 
@@ -137,15 +132,24 @@ def application(table: Table, log: FilteringBoundLogger) -> ASGIApp:
         for path, handler, methods in table
         for slash in ("", "/")
     ]
-    others = [Route(path + slash, _AnyMethod()) for path, _, _ in table for slash in ("", "/")]
+    others = [
+        Route(path + slash, _WrongMethod(methods))
+        for path, _, methods in table
+        for slash in ("", "/")
+    ]
     return _Guard(Router([*routes, *others], redirect_slashes=False, default=_missing), log)
 
 
-class _AnyMethod:
+class _WrongMethod:
     """A path that exists, asked with a method that it does not have."""
 
+    def __init__(self, methods: tuple[str, ...]) -> None:
+        self._allowed = {"Allow": ", ".join(methods)}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _wrong_method(scope, receive, send)
+        said = "docs/http.md lists the methods"
+        answer = problem(405, "method not allowed", said, self._allowed)
+        await answer(scope, receive, send)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -159,8 +163,12 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio sets TCP_NODELAY only on sockets that say TCP; without it answers wait for 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
     listener.setblocking(False)
     return listener
 

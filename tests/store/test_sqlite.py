@@ -185,7 +185,11 @@ def test_a_damaged_file_is_refused_with_the_cure(engine: SqliteEngine, content: 
     async def start() -> None:
         engine.open()
 
-    for attempt in (lambda: asyncio.run(start()), lambda: check(engine.path)):
+    attempts: tuple[Callable[[], None], ...] = (
+        lambda: asyncio.run(start()),
+        lambda: check(engine.path),
+    )
+    for attempt in attempts:
         with pytest.raises(Unusable) as refused:
             attempt()
         assert str(refused.value).startswith(f"store.url: {engine.path} cannot be opened: ")

@@ -1,0 +1,104 @@
+"""Whatever becomes of a click, somebody is told so, in both languages."""
+
+import itertools
+import re
+
+import msgspec
+import pytest
+
+from receiver.callback.toasts import (
+    NOT_KEPT,
+    UNDERSTOOD_NOTHING,
+    Toast,
+    outcome_of,
+    silence_toast,
+    toast_for,
+)
+from receiver.channels.feishu.callback import ToastKind
+from receiver.domain.action import ActionKind, Verdict
+from receiver.domain.incident import Incident, Kind, Ownership
+from receiver.domain.person import Actor
+from receiver.domain.reason import ActionReason
+from receiver.domain.silence import Silence, SilenceState
+from receiver.telemetry.metrics import ACTION_OUTCOMES, ACTIONS
+
+CHINESE = re.compile("[一-鿿]")
+LI = Actor(open_id="ou_li", name="李雷")
+INCIDENT = Incident(1, "prod", "team", "key", Kind.ALERTS, "DiskFull", {}, 0)
+# Only these ask something of Alertmanager, whose answer is awaited.
+ASKING = {ActionKind.SILENCE, ActionKind.UNSILENCE}
+CASES = [
+    (kind, reason)
+    for kind, reason in itertools.product(ActionKind, ActionReason)
+    if reason is not ActionReason.REQUESTED or kind in ASKING
+]
+
+
+def visible(toast: Toast) -> bool:
+    """Say whether a toast says something in each language, and the platform takes its kind."""
+    both = bool(CHINESE.search(toast.zh)) and toast.en.isascii() and bool(toast.en.strip())
+    return both and ToastKind(toast.kind) in ToastKind
+
+
+@pytest.mark.parametrize(("kind", "reason"), CASES)
+def test_every_verdict_is_told(kind: ActionKind, reason: ActionReason) -> None:
+    incident = INCIDENT._replace(ack=Ownership(Actor(open_id="ou_li"), 1))
+    toast = toast_for(kind, Verdict(reason=reason), incident)
+    assert visible(toast)
+    # Nothing decides that a click was too early: the answer to it is then a toast of its own.
+    assert toast != UNDERSTOOD_NOTHING or reason == "busy"
+
+
+def test_verdicts_of_one_kind_are_told_apart() -> None:
+    told = {
+        reason: toast_for(ActionKind.SILENCE, Verdict(reason=reason), INCIDENT)
+        for reason in ActionReason
+        if reason != "busy"
+    }
+    assert len(set(told.values()) - {UNDERSTOOD_NOTHING}) == len(told)
+
+
+def test_who_was_first_is_named() -> None:
+    incident = INCIDENT._replace(ack=Ownership(LI, 1))
+    verdict = Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED)
+    toast = toast_for(ActionKind.ACKNOWLEDGE, verdict, incident)
+    assert "李雷" in toast.zh
+    assert "李雷" in toast.en
+
+
+@pytest.mark.parametrize("problem", ["", "Alertmanager refused"])
+@pytest.mark.parametrize("state", SilenceState)
+def test_every_end_of_a_silence_is_told(state: SilenceState, problem: str) -> None:
+    silence = Silence(
+        id="a",
+        state=state,
+        scope="group",
+        matchers=(("a", "b"),),
+        actor=LI,
+        comment="",
+        asked_at=0,
+        ends_at=1,
+        problem=problem,
+    )
+    toast = silence_toast(silence)
+    pending = state in (SilenceState.REQUESTED, SilenceState.EXPIRING)
+    assert (toast is None) == pending
+    if toast is not None:
+        assert visible(toast)
+        failed = state is SilenceState.FAILED or (state is SilenceState.ACTIVE and bool(problem))
+        assert (toast.kind == "error") == failed
+        if failed:
+            assert problem in toast.en
+            assert problem in toast.zh
+
+
+@pytest.mark.parametrize("toast", [NOT_KEPT, UNDERSTOOD_NOTHING])
+def test_what_went_wrong_with_us_is_told(toast: Toast) -> None:
+    assert visible(toast)
+    assert toast.kind == "error"
+    assert msgspec.json.encode(toast)
+
+
+def test_outcomes_are_those_of_the_metric() -> None:
+    assert {outcome_of(reason) for reason in ActionReason} <= set(ACTION_OUTCOMES)
+    assert set(ACTIONS) == set(ActionKind)
