@@ -2,107 +2,72 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import yaml
 
 from receiver.app import App, real_world, running
 from receiver.config import parse
-from receiver.domain.alert import fingerprint
-from receiver.sandbox.clicks import Clicked
+from receiver.sandbox.clicks import Clicked, callback_body
 from receiver.sandbox.desk import Desk
+from receiver.sandbox.preset import Team
 from receiver.sandbox.server import Sandbox, serve_sandbox
+from receiver.sandbox.state import App as SandboxApp
 from receiver.sandbox.state import Message, User
 from receiver.telemetry.logs import build_logging
 from tests.real_alertmanager import RealAlertmanager, Settings
+from tests.stories.bodies import alert, body, over
+from tests.stories.cards import Json, colour, controls, values, words
+from tests.stories.gate import Gate, gate
 
-Json = dict[str, Any]
+__all__ = [
+    "AGENT_TOKEN",
+    "NOWHERE",
+    "PLATFORM",
+    "PRODUCTION",
+    "SECRETS",
+    "SERVICE",
+    "TOKEN",
+    "Gate",
+    "Json",
+    "Stage",
+    "alert",
+    "app_of",
+    "body",
+    "bot_of",
+    "colour",
+    "connect",
+    "controls",
+    "gate",
+    "gated",
+    "notify",
+    "over",
+    "played",
+    "receiving",
+    "settings",
+    "source",
+    "stage",
+    "team_of",
+    "values",
+    "words",
+]
 
-TOKEN: Final = "story-webhook-token"
-AGENT_TOKEN: Final = "story-agent-token"
+T = TypeVar("T")
+
+TOKEN: Final = "story-webhook-token"  # noqa: S105  (this machine's alone)
+AGENT_TOKEN: Final = "story-agent-token"  # noqa: S105
 PRODUCTION: Final = "oc_production_alerts"
 PLATFORM: Final = "oc_platform_team"
 SERVICE: Final = "oc_customer_service"
 NOWHERE: Final = "http://127.0.0.1:9"
 SECRETS: Final = ("sandbox-app-secret", "sandbox-encrypt-key", "sandbox-verification-token")
-NEVER: Final = "0001-01-01T00:00:00Z"
-
-
-class Gate:
-    """A port that leads to another one, and can be shut: then nobody is reached through it."""
-
-    def __init__(self, to: str) -> None:
-        self.url = ""
-        self._to = httpx.URL(to)
-        self._port = 0
-        self._server: asyncio.Server | None = None
-        self._talks: set[asyncio.Task[None]] = set()
-
-    def lead_to(self, url: str) -> None:
-        """Lead new connections elsewhere."""
-        self._to = httpx.URL(url)
-
-    async def open(self) -> None:
-        """Take connections, on the same port as before."""
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
-
-    async def shut(self) -> None:
-        """Refuse connections, and break those that are open."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for talk in self._talks:
-            talk.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
-
-    async def _talk(self, here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._carry(here, back))
-        self._talks.add(task)
-        task.add_done_callback(self._talks.discard)
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await task
-
-    async def _carry(self, here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        writers = [back]
-        try:
-            there, out = await asyncio.open_connection(self._to.host, self._to.port)
-            writers.append(out)
-            both = [asyncio.ensure_future(_pump(here, out)), asyncio.ensure_future(_pump(there, back))]
-            try:
-                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for one in both:
-                    one.cancel()
-                await asyncio.gather(*both, return_exceptions=True)
-        finally:
-            for writer in writers:
-                writer.transport.abort()
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while chunk := await source.read(1 << 16):
-        sink.write(chunk)
-        await sink.drain()
-
-
-@asynccontextmanager
-async def gate(to: str, *, shut: bool = False) -> AsyncIterator[Gate]:
-    """Run a gate until the block ends; with ``shut`` it has a port, and refuses."""
-    made = Gate(to)
-    await made.open()
-    try:
-        if shut:
-            await made.shut()
-        yield made
-    finally:
-        await made.shut()
+LOOK_AGAIN: Final = 0.05
 
 
 def settings(sandbox: Sandbox, folder: Path, **keys: Any) -> Json:
@@ -130,9 +95,7 @@ def source(*urls: str, name: str = "prod") -> Json:
 
 def app_of(sandbox: Sandbox, base_url: str = "") -> Json:
     """Return the entry of the sandbox's app."""
-    if sandbox.team is None:
-        raise LookupError("this sandbox has no team")
-    app = sandbox.team.app
+    app = team_of(sandbox).app
     return {
         "name": "ops",
         "base_url": base_url or sandbox.platform_url,
@@ -145,78 +108,15 @@ def app_of(sandbox: Sandbox, base_url: str = "") -> Json:
 
 def bot_of(sandbox: Sandbox) -> Json:
     """Return the entry of the sandbox's group bot."""
+    hook = team_of(sandbox).hook
+    return {"name": "legacy", "webhook_url": sandbox.hook_url, "secret": hook.secret}
+
+
+def team_of(sandbox: Sandbox) -> Team:
+    """Return the people, chats and bots that the sandbox starts with."""
     if sandbox.team is None:
         raise LookupError("this sandbox has no team")
-    return {"name": "legacy", "webhook_url": sandbox.hook_url, "secret": sandbox.team.hook.secret}
-
-
-def controls(card: Json) -> dict[str, str]:
-    """Return the JSON pointers of a card's controls by what they ask for."""
-    found: dict[str, str] = {}
-    for pointer, element in _walk(card, ""):
-        for behavior in element.get("behaviors", ()):
-            if behavior["type"] == "callback":
-                found[behavior["value"]["a"]] = pointer
-    return found
-
-
-def _walk(node: object, pointer: str) -> Iterator[tuple[str, Json]]:
-    if isinstance(node, dict):
-        yield pointer, node
-        for key, value in node.items():
-            yield from _walk(value, f"{pointer}/{key}")
-    elif isinstance(node, list):
-        for at, value in enumerate(node):
-            yield from _walk(value, f"{pointer}/{at}")
-
-
-def words(message: Message, language: str = "en_us") -> str:
-    """Return all that a message says in a language."""
-    said: list[str] = []
-    for _, node in _walk(message.content, ""):
-        texts = node.get("i18n_content", {})
-        own = texts.get(language, node.get("content", node.get("text")))
-        if isinstance(own, str):
-            said.append(own)
-    return "\n".join(said)
-
-
-def colour(message: Message) -> str:
-    """Return the colour of a card's header."""
-    return str(message.content.get("header", {}).get("template", ""))
-
-
-def alert(name: str = "HighLoad", *, firing: bool = True, **labels: str) -> Json:
-    """Return an alert as Alertmanager's webhook has it."""
-    every = {"alertname": name, "severity": "critical", **labels}
-    return {
-        "status": "firing" if firing else "resolved",
-        "labels": every,
-        "annotations": {"summary": f"{name} on {labels.get('instance', 'all')}"},
-        "startsAt": "2026-01-01T00:00:00.123456789Z",
-        "endsAt": NEVER if firing else "2026-01-01T00:05:00Z",
-        "generatorURL": "http://prometheus.test/graph?g0.expr=up",
-        "fingerprint": fingerprint(every),
-    }
-
-
-def body(*alerts: Json, peer: str = "http://am-0:9093", **keys: Any) -> Json:
-    """Return a webhook's body; ``keys`` replace its fields."""
-    name = alerts[0]["labels"].get("alertname", "")
-    firing = any(one["status"] == "firing" for one in alerts)
-    return {
-        "receiver": "team",
-        "status": "firing" if firing else "resolved",
-        "alerts": list(alerts),
-        "groupLabels": {"alertname": name},
-        "commonLabels": {},
-        "commonAnnotations": {},
-        "externalURL": peer,
-        "version": "4",
-        "groupKey": f'{{}}:{{alertname="{name}"}}',
-        "truncatedAlerts": 0,
-        **keys,
-    }
+    return sandbox.team
 
 
 @dataclass
@@ -232,6 +132,11 @@ class Stage:
     def desk(self) -> Desk:
         """The sandbox's administrator."""
         return self.sandbox.state
+
+    @property
+    def app(self) -> SandboxApp:
+        """The app as the platform knows it."""
+        return team_of(self.sandbox).app
 
     @property
     def people(self) -> dict[str, User]:
@@ -273,17 +178,31 @@ class Stage:
         except TimeoutError:
             raise AssertionError(f"{colour(message)}, not {wanted}\n{words(message)}") from None
 
-    async def quiet(self, message: Message, limit: float = 10) -> None:
-        """Wait until nothing is left to show of what happened so far."""
-        store = self.receiver.store
+    async def when(
+        self, condition: Callable[[], Awaitable[T]], limit: float = 10, pause: float = LOOK_AGAIN
+    ) -> T:
+        """Wait for something that is to be asked for, and return it.
+
+        It is asked for after each of the sandbox's events, and each ``pause`` seconds.
+        """
+        async with asyncio.timeout(limit):
+            while not (found := await condition()):
+                seen = len(self.desk.calls)
+                # What the store keeps after a call, nobody sees from outside.
+                with contextlib.suppress(TimeoutError):
+                    await self.until(partial(self._more, seen), pause)
+        return found
+
+    def _more(self, seen: int) -> bool:
+        return len(self.desk.calls) > seen
+
+    async def quiet(self, limit: float = 10) -> None:
+        """Wait until all that happened so far is shown everywhere."""
 
         async def shown() -> bool:
-            return not any(card.message_id == message.message_id for card in await store.cards(0))
+            return not await self.receiver.store.cards(0)
 
-        async with asyncio.timeout(limit):
-            while not await shown():
-                seen = len(self.desk.calls)
-                await self.until(lambda seen=seen: len(self.desk.calls) > seen, limit)
+        await self.when(shown, limit)
 
     async def click(self, message: Message, what: str, who: str = "韩梅梅", **form: str) -> Clicked:
         """Let a person use a control of a card."""
@@ -292,6 +211,20 @@ class Stage:
         return await self.desk.click(
             message.message_id, self.people[who].open_id, pointer, **chosen
         )
+
+    def callback(self, who: str, message: Message, value: Json, **form: str) -> Json:
+        """Return the callback of a click, with the value of a control as it once stood."""
+        tenant = self.desk.tenant
+        document = callback_body(tenant, self.app, self.people[who], message)
+        action: Json = {"tag": "button", "value": value}
+        document["event"] |= {"token": tenant.ids.mint("c-"), "action": action}
+        if form:
+            action["form_value"] = form
+        return document
+
+    async def send(self, document: Json) -> httpx.Response:
+        """Send a callback, signed and encrypted as the platform does; return the answer."""
+        return await self.http.send(self.desk.courier.request(self.app, document))
 
     async def post(self, document: Mapping[str, Any], where: str = "prod") -> str:
         """Post a webhook's body; return what it did."""
@@ -362,10 +295,8 @@ async def receiving(document: Json, folder: Path) -> AsyncIterator[App]:
 
 async def connect(sandbox: Sandbox, receiver: App) -> None:
     """Save the callback address in the platform's console, which asks it for a challenge."""
-    if sandbox.team is None:
-        raise LookupError("this sandbox has no team")
     url = f"{receiver.url}/callbacks/feishu/ops"
-    wrong = await sandbox.state.set_callback_url(sandbox.team.app.app_id, url)
+    wrong = await sandbox.state.set_callback_url(team_of(sandbox).app.app_id, url)
     assert wrong is None, wrong
 
 
@@ -395,3 +326,16 @@ async def notify(
     wanted = chosen or Settings(group_by=("alertname", "cluster"))
     replace(wanted, webhook_url=url, token=TOKEN).arguments(folder)
     (await at.http.post(f"{alertmanager.url}/-/reload")).raise_for_status()
+
+
+@asynccontextmanager
+async def gated(
+    folder: Path, *, shut: bool = False, **keys: Any
+) -> AsyncIterator[tuple[Stage, Gate]]:
+    """Run a stage whose receiver reaches Feishu through a gate."""
+    async with (
+        serve_sandbox() as sandbox,
+        gate(sandbox.platform_url, shut=shut) as door,
+        played(sandbox, folder, feishu=[app_of(sandbox, door.url), bot_of(sandbox)], **keys) as at,
+    ):
+        yield at, door

@@ -124,15 +124,15 @@ class _Marker(ast.NodeTransformer):
         self.found.append(Site(name, moments))
         return name
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802  (the visitor's names)
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Enter a class."""
         return self._within(node.name, node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Enter a function."""
         return self._within(node.name, node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:  # noqa: N802
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         """Enter a coroutine."""
         return self._within(node.name, node)
 
@@ -142,35 +142,35 @@ class _Marker(ast.NodeTransformer):
         self._scope.pop()
         return node
 
-    def visit_Await(self, node: ast.Await) -> ast.AST:  # noqa: N802
+    def visit_Await(self, node: ast.Await) -> ast.AST:
         """Stop before the expression, where it hands over, and after the answer."""
-        hands_over = isinstance(node.value, ast.Call) and self._what(node.value) != ""
+        value = node.value
+        hands_over = isinstance(value, ast.Call) and self._what(value) != ""
         moments = (BEFORE, HANDED, AFTER) if hands_over else (BEFORE, AFTER)
-        name = self._site(f"await {_last_name(node.value)}", *moments)
-        self._visit_parts(node.value)
+        name = self._site(f"await {_last_name(value)}", *moments)
+        if isinstance(value, ast.Call):
+            self.generic_visit(value)  # its arguments; the call itself has its name by now
+        else:
+            node.value = self.visit(value)
         if hands_over:
-            node.value = _call(name, HANDED, node.value)
+            node.value = _call(name, HANDED, value)
         return _in_turn(name, node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Stop before and after a call that hands over."""
         what = self._what(node)
         name = self._site(what, BEFORE, AFTER) if what else ""
         self.generic_visit(node)
         return _in_turn(name, node) if name else node
 
-    def _visit_parts(self, value: ast.expr) -> None:
-        """Look into an awaited expression, but do not name it twice."""
-        self.generic_visit(value)
-
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:  # noqa: N802
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
         """Stop before and after each turn's wait."""
         name = self._site(f"async for {_last_name(node.iter)}", BEFORE, AFTER)
         self.generic_visit(node)
         node.iter = _named(EACH, name, node.iter)
         return node
 
-    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:  # noqa: N802
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
         """Stop before and after each entry and exit."""
         names = [
             self._site(f"async with {_last_name(item.context_expr)}", *_ENTER_EXIT)

@@ -130,11 +130,11 @@ def _tags(view: View, facts: Facts) -> list[Json]:
         tags.append(text_tag(state_words(view, facts), _TAG_COLOURS.get(facts.state, firing)))
     if view.reason is CardReason.LATE:
         tags.append(text_tag(say(Phrase.LATE), "purple"))
-    if facts.new:
-        tags.append(text_tag(say(Phrase.NEW, count=facts.new), "red"))
     if view.incident.reopened and not over:
         again = say(Phrase.REOPENED, count=view.incident.reopened)
         tags.append(text_tag(again, "violet"))
+    if facts.new:
+        tags.append(text_tag(say(Phrase.NEW, count=facts.new), "red"))
     if view.incident.truncated and not over:
         tags.append(text_tag(say(Phrase.TRUNCATED, count=view.incident.truncated), "neutral"))
     return tags
