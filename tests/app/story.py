@@ -126,7 +126,7 @@ async def _play(at: Stage, alertmanager: StandIn) -> None:
     await at.click(card, "unsilence")
     await at.quiet()
     await _trouble(at)
-    await _post(at, body(over(alert(instance="a"))))
+    await _post(at, body(over(alert(instance="a")), over(alert(instance="b"))))
     await at.turns(card, "green")
     await at.quiet()
 

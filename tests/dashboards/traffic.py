@@ -1,61 +1,140 @@
-"""Traffic on every metric, so that a panel that stays empty is a panel that is wrong."""
+"""A receiver at work: all of it, with a platform, an Alertmanager and a collector around it."""
 
-from receiver.telemetry.metrics import Metrics, StoreFigures
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from typing import Any
 
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+import httpx
+import yaml
+
+from receiver.app import App, real_world, running
+from receiver.config import parse
+from receiver.sandbox.alertmanager import serve_alertmanager
+from receiver.sandbox.notify import AlertmanagerConfig
+from receiver.sandbox.server import serve_sandbox
+from receiver.telemetry.logs import build_logging
+from tests.stage import PLATFORM, PRODUCTION, TOKEN, Stage, connect, settings, source, team_of
+from tests.stories.bodies import alert, body, over
+from tests.telemetry.sink import running_sink
+
+START_SECONDS = 30
+NOWHERE = "oc_of_nobody"
+# More than a chat's limit lets through in a turn: some wait, and some are over before.
+BURST = 6
+FORM = {"scope": "group", "duration": "1h"}
+ROUTES = [
+    {"match": ['severity="critical"'], "targets": [f"ops:{PRODUCTION}", "legacy"]},
+    {"match": ['team="nobody"'], "targets": [f"ops:{NOWHERE}"]},
+    {"targets": [f"ops:{PLATFORM}"]},
+]
 
 
-def drive(metrics: Metrics, now_seconds: float) -> None:
+@dataclass
+class Working:
+    """A receiver at work in a thread of its own."""
+
+    metrics_url: str = ""
+    failures: list[BaseException] = field(default_factory=list)
+
+
+@contextmanager
+def working(folder: Path) -> Iterator[Working]:
+    """Run a receiver, and traffic through it, until the block ends; failures of it are raised."""
+    made = Working()
+    ready: Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
+    thread = threading.Thread(target=_work, args=(folder, made, ready), daemon=True)
+    thread.start()
+    loop, stop = ready.get(timeout=START_SECONDS)
+    try:
+        yield made
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(START_SECONDS)
+    assert not thread.is_alive()
+    if made.failures:
+        raise made.failures[0]
+
+
+def _work(folder: Path, made: Working, ready: "Queue[Any]") -> None:
+    try:
+        asyncio.run(_until_stopped(folder, made, ready))
+    except BaseException as failure:  # noqa: BLE001  (raised again in the test's own thread)
+        made.failures.append(failure)
+
+
+async def _until_stopped(folder: Path, made: Working, ready: "Queue[Any]") -> None:
+    stop = asyncio.Event()
+    async with _at_work(folder) as at:
+        made.metrics_url = f"{at.receiver.ops_url}/metrics"
+        ready.put((asyncio.get_running_loop(), stop))
+        number = 0
+        while not stop.is_set():
+            number += 1
+            await _turn(at, number)
+
+
+@asynccontextmanager
+async def _at_work(folder: Path) -> AsyncIterator[Stage]:
+    with running_sink() as sink, (folder / "receiver.log").open("ab", buffering=0) as log:
+        async with (
+            serve_sandbox() as sandbox,
+            serve_alertmanager(AlertmanagerConfig()) as alertmanager,
+            httpx.AsyncClient(trust_env=False) as http,
+        ):
+            own = [source(alertmanager.url)]
+            document = settings(sandbox, folder, alertmanagers=own, routes=ROUTES)
+            path = folder / "receiver.yaml"
+            app = App(
+                parse(yaml.safe_dump(document), {}, folder),
+                path=path,
+                environ={"OTEL_EXPORTER_OTLP_ENDPOINT": sink.url},
+                logs=build_logging("warning", log),
+                world=real_world(),
+            )
+            async with running(app):
+                await connect(sandbox, app)
+                yield Stage(sandbox, app, http, folder)
+
+
+async def _turn(at: Stage, number: int) -> None:
     """Let something of everything happen once."""
-    _ingest(metrics)
-    _deliver(metrics)
-    _answer(metrics, now_seconds)
-    metrics.store.commit_duration.observe(0.004)
-    metrics.store.group_size.observe(8)
-    metrics.store.failures.of("disk").inc()
-    metrics.config.last_reload_successful.set(1)
-    metrics.config.last_reload_success_timestamp.set(now_seconds - 60)
-    metrics.observe_store(
-        StoreFigures(
-            cards_waiting={"feishu_app": 2},
-            oldest_waiting_age={"feishu_app": 1.5},
-            dead_letters=1,
-            quarantine_rows=1,
-            queue_length=3,
-            size_bytes=65536,
-        )
-    )
+    shown = len(at.messages())
+    await at.fire(alert(f"Critical{number}"))
+    await at.fire(alert(f"Critical{number}"))
+    await at.tell(id=f"message-{number}", title=f"Message {number}")
+    await _burst(at, number)
+    await _refused(at, number)
+    card = await at.message(number=shown + 1)
+    await at.click(card, "acknowledge")
+    await at.click(card, "silence", **FORM)
+    await at.click(card, "unsilence")
+    await at.fire(over(alert(f"Critical{number}")))
+    # A new token each turn, as if each turn were two hours.
+    at.desk.revoke_tokens(team_of(at.sandbox).app.app_id)
 
 
-def _ingest(metrics: Metrics) -> None:
-    ingest = metrics.ingest
-    ingest.requests.of("prod", "accepted").inc()
-    ingest.duration.of("prod").observe(0.003, {"trace_id": TRACE_ID})
-    ingest.alerts.of("prod", "firing").inc(10)
-    ingest.bodies.of("prod", "first").inc()
-    ingest.quarantined.of("prod").inc()
+async def _burst(at: Stage, number: int) -> None:
+    """Fire more than a chat may be told at once; half of it is over before it can be shown."""
+    alerts = [
+        alert(f"Warning{number}-{one}", severity="warning", team="db") for one in range(BURST)
+    ]
+    for one in alerts:
+        await at.fire(one)
+    for one in alerts[BURST // 2 :]:
+        await at.fire(over(one))
 
 
-def _deliver(metrics: Metrics) -> None:
-    delivery = metrics.delivery
-    for severity in ("critical", "other"):
-        latency = delivery.latency.of("feishu_app", severity)
-        latency.observe(0.2, {"trace_id": TRACE_ID})
-    delivery.attempts.of("feishu_app", "create", "delivered", "delivered").inc()
-    delivery.attempts.of("feishu_app", "patch", "retry", "timeout").inc()
-    delivery.decisions.of("feishu_app", "first").inc()
-    delivery.possible_duplicates.of("feishu_app").inc()
-    delivery.never_shown.inc()
-    delivery.dead_lettered.of("feishu_app", "target").inc()
-    delivery.limit_waits.of("feishu_app", "chat").inc()
-
-
-def _answer(metrics: Metrics, now_seconds: float) -> None:
-    callbacks = metrics.callbacks
-    callbacks.requests.of("ops", "ok").inc()
-    callbacks.duration.of("ops").observe(0.05, {"trace_id": TRACE_ID})
-    callbacks.actions.of("acknowledge", "done").inc()
-    callbacks.token_refreshes.of("ops", "success").inc()
-    callbacks.token_expiry.of("ops").set(now_seconds + 7000)
-    callbacks.silences.of("prod", "created").inc()
-    callbacks.alertmanager_requests.of("prod", "create_silence", "success").inc()
+async def _refused(at: Stage, number: int) -> None:
+    """Send what is turned away, and what can be shown to nobody."""
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    url = f"{at.receiver.url}/webhooks/alertmanager/prod"
+    unreadable = await at.http.post(url, content=b"no JSON", headers=bearer)
+    assert unreadable.status_code == httpx.codes.BAD_REQUEST
+    stranger = await at.http.post(url, json=body(alert()))
+    assert stranger.status_code == httpx.codes.UNAUTHORIZED
+    await at.fire(alert(f"Lost{number}", severity="warning", team="nobody"))
