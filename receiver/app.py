@@ -45,6 +45,8 @@ from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.telemetry.tracing import Tracing, build_tracing
 from receiver.web import Handler, address_of, application, listen, serving
 
+LEARN_APART = 0.1  # seconds between chats whose members' names are read
+LEARN_EVERY = 3_600.0
 DISTRIBUTION = "alertmanager-feishu-receiver"
 
 
@@ -108,6 +110,8 @@ class App:
         )
         self.parts: Parts = assembly.build(config, self._tools, None)
         self._stack = contextlib.AsyncExitStack()
+        self._learn_now = asyncio.Event()
+        self._learning = True
         self._reloading = asyncio.Lock()
         self.url = ""
         self.ops_url = ""
@@ -161,7 +165,7 @@ class App:
         self.config = fresh
         self._retire(old)
         self._loaded()
-        self._prefetch()
+        self._learn_now.set()
         self._dispatcher.wake()
         self._log.info("configuration reloaded")
 
@@ -205,7 +209,7 @@ class App:
         self.ops_url = address_of(ops)
         await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
         self._loaded()
-        self._prefetch()
+        self._run(self._learn_names, self._stop_learning)
         self._log.info(
             "ready",
             url=self.url,
@@ -282,6 +286,7 @@ class App:
             now=self._world.now,
             sleep=self._world.sleep,
             retention=lambda: self.config.store.retention,
+            resume=self._silencing.resume,
             wake=self._wake,
             log=self._logs("clock"),
         )
@@ -324,13 +329,25 @@ class App:
         for warning in self.config.warnings:
             self._log.warning("configuration", warning=warning)
 
-    def _prefetch(self) -> None:
-        """Learn the names of the people in the configured chats before anyone clicks."""
-        for target in assembly.targets_of(self.config):
-            name, address = split_target(target)
-            app = self.parts.apps.get(name)
-            if app is not None and address:
-                app.channel.prefetch(address)
+    async def _learn_names(self) -> None:
+        """Learn the names of the people in the configured chats before anyone clicks.
+
+        One chat after another: a start must not spend the app's calls of a second. People come
+        and go, so it is done again each hour; a chat that was read lately is not read again.
+        """
+        while self._learning:
+            self._learn_now.clear()
+            for target in assembly.targets_of(self.config):
+                name, address = split_target(target)
+                app = self.parts.apps.get(name)
+                if app is not None and address and self._learning:
+                    app.channel.prefetch(address)
+                    await self._world.pause(LEARN_APART)
+            await self._world.sleep(self._learn_now, LEARN_EVERY)
+
+    def _stop_learning(self) -> None:
+        self._learning = False
+        self._learn_now.set()
 
     def _public_app(self, store: Store) -> ASGIApp:
         world = self._world

@@ -11,13 +11,11 @@ from receiver.callback.toasts import NOT_KEPT, Toast, outcome_of, silence_toast,
 from receiver.channels.base import Channel, View, split_target
 from receiver.channels.templates import Templates
 from receiver.domain.action import Action, Verdict
+from receiver.domain.card import ANSWER_WITHIN
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
 from receiver.store.base import Acted, Snapshot, Store, StoreError
 from receiver.telemetry.metrics import Metrics
-
-# The platform waits three seconds; Alertmanager gets half of them.
-ALERTMANAGER_PATIENCE = 1.5
 
 _UNKNOWN_CARD = Verdict(reason=ActionReason.UNKNOWN_CARD)
 
@@ -83,7 +81,7 @@ class Desk:
         if not asked or acted.snapshot is None:
             return acted.snapshot
         self.silencing.begin(acted.snapshot.incident.source, action.incident, asked)
-        await self.silencing.outcomes(asked, ALERTMANAGER_PATIENCE)
+        await self.silencing.outcomes(asked, ANSWER_WITHIN / 1000)
         try:
             return await self.store.snapshot(action.incident) or acted.snapshot
         except StoreError:

@@ -1,5 +1,6 @@
 """POST /callbacks/feishu/{app}: checked before anything is parsed further, answered at once."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,12 +38,14 @@ from receiver.channels.feishu.value import (
 )
 from receiver.domain.action import Action
 from receiver.domain.person import Actor
-from receiver.domain.silence import GROUP_SCOPE
 from receiver.store.base import Store, Unavailable
 from receiver.telemetry import attributes
 from receiver.telemetry.metrics import Metrics
 from receiver.telemetry.tracing import Tracing
 from receiver.web import TooLarge, problem, read_body
+
+# The platform waits three seconds, and then tells the clicker that nobody answered.
+ANSWER_MOST = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +99,13 @@ class FeishuCallback:
             self._means.log.warning("callback refused", app=app.channel.name, why=verdict.reason)
             return _refused_outcome(verdict.reason), _refusal()
         try:
-            if not await self._is_new(app, verdict):
-                return "replayed", _refusal()
-        except Unavailable:
+            async with asyncio.timeout(ANSWER_MOST):
+                if not await self._is_new(app, verdict):
+                    return "replayed", _refusal()
+                return await self._obey(verdict, app)
+        except (Unavailable, TimeoutError):
+            # It may be kept all the same, and then it is carried out: the card will show it.
             return "failed", _said(answer(_toast(NOT_KEPT), None))
-        return await self._obey(verdict, app)
 
     async def _is_new(self, app: CallbackApp, verified: Verified) -> bool:
         """Whether this very request has not been accepted before."""
@@ -126,6 +131,9 @@ class FeishuCallback:
         asked = parse_value(click.value)
         if asked is None:
             return Reply(UNDERSTOOD_NOTHING, None)
+        name = app.channel.known_name(click.open_id)
+        if not name:
+            app.channel.prefetch(click.chat_id)  # for the next time: it must not delay this click
         span = otel.get_current_span()
         action = Action(
             id=_action_id(app, click),
@@ -134,12 +142,12 @@ class FeishuCallback:
             actor=Actor(
                 open_id=click.open_id,
                 union_id=click.union_id,
-                name=app.channel.known_name(click.open_id),
+                name=name,
             ),
             at=means.now(),
             card=asked.card,
             generation=asked.generation,
-            scope=_field(click, SCOPE_FIELD) or GROUP_SCOPE,
+            scope=_field(click, SCOPE_FIELD),
             duration=_field(click, DURATION_FIELD),
             comment=_field(click, COMMENT_FIELD),
             trace=means.tracing.traceparent_of(span),

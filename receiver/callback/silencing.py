@@ -32,10 +32,11 @@ class Silencing:
         self._now = now
         self._pause = pause
         self._wake = wake
+        self._closed = False
         self._tasks: dict[tuple[str, SilenceState], asyncio.Task[Silence | None]] = {}
 
     async def resume(self) -> None:
-        """Take up the intents that an earlier run left."""
+        """Take up the intents that nobody drives: an earlier run's, or a lost task's."""
         for snapshot, silence in await self._store.intents():
             self._start(snapshot.incident.source, snapshot.incident.id, silence, fresh=False)
 
@@ -54,13 +55,14 @@ class Silencing:
 
     async def close(self) -> None:
         """Stop; what is left is taken up at the next start."""
+        self._closed = True
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _start(self, source: str, incident: int, silence: Silence, *, fresh: bool) -> None:
         key = (silence.id, silence.state)
-        if key in self._tasks:
+        if key in self._tasks or self._closed:
             return
         task = asyncio.create_task(self._drive(source, incident, silence, fresh=fresh))
         self._tasks[key] = task

@@ -61,7 +61,9 @@ _REASONS: dict[ActionReason, Toast] = {
 }
 UNDERSTOOD_NOTHING = Toast("error", "无法识别的操作", "This click is not understood")
 NOT_KEPT = Toast(
-    "error", "暂时无法保存操作,请重试", "The click could not be stored: please try again"
+    "error",
+    "暂时无法确认操作是否已保存,请查看卡片后再试",
+    "It is not certain that the click was stored: look at the card, then try again",
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from receiver.channels.base import Limit
 
@@ -9,6 +10,29 @@ from receiver.channels.base import Limit
 CRITICAL_SHARE = 5
 # How long to wait for a call that holds a window open and has not been answered.
 UNANSWERED = 50
+
+
+# A window that the platform says is full, though we kept below it: others use it too.
+BLOCK_FIRST = 1_000
+BLOCK_MOST = 30_000
+APP_LIMITS = "app_"
+
+
+class _Block(NamedTuple):
+    """A key that is shut until then, after so many refusals in a row."""
+
+    until: int
+    strikes: int
+
+
+def keys_of(limits: Iterable[Limit]) -> tuple[str, ...]:
+    """Return each key once: a second's and a minute's limit count the same calls."""
+    return tuple(dict.fromkeys(limit.key for limit in limits))
+
+
+def windows_of(limits: Iterable[Limit]) -> tuple[str, ...]:
+    """Return the keys that remember answered calls; the others only count those under way."""
+    return keys_of(limit for limit in limits if limit.window)
 
 
 class Ledger:
@@ -21,6 +45,7 @@ class Ledger:
     def __init__(self) -> None:
         self._open: dict[str, int] = defaultdict(int)
         self._answered: dict[str, deque[int]] = defaultdict(deque)
+        self._blocked: dict[str, _Block] = {}
 
     def wait(self, limits: Iterable[Limit], *, critical: bool, now: int) -> tuple[int, str]:
         """Return 0 if a call is admitted now, else the ms to wait, and the limit's name."""
@@ -33,19 +58,36 @@ class Ledger:
 
     def start(self, limits: Iterable[Limit]) -> None:
         """Count a call as made and not yet answered."""
-        for limit in limits:
-            self._open[limit.key] += 1
+        for key in keys_of(limits):
+            self._open[key] += 1
 
     def finish(self, limits: Iterable[Limit], now: int) -> None:
         """Count a call as answered."""
-        for limit in limits:
-            self._open[limit.key] -= 1
-            self.remember(limit.key, now)
+        self.cancel(limits)
+        for key in windows_of(limits):
+            self.remember(key, now)
 
     def cancel(self, limits: Iterable[Limit]) -> None:
         """Forget a call that was never made."""
+        for key in keys_of(limits):
+            self._open[key] -= 1
+
+    def refused(self, limits: Iterable[Limit], after: int, now: int) -> None:
+        """Learn from a rate-limit error: others share the window, so hold it shut for a while.
+
+        The platform's gateway says how long, in ms, and means the app; its inner limits of a
+        chat, a message or a bot say nothing, and are tried again ever more slowly.
+        """
         for limit in limits:
-            self._open[limit.key] -= 1
+            if limit.window and limit.name.startswith(APP_LIMITS) == bool(after):
+                strikes = self._blocked.get(limit.key, _Block(0, 0)).strikes + 1
+                pause = after or min(BLOCK_FIRST * 2 ** (strikes - 1), BLOCK_MOST)
+                self._blocked[limit.key] = _Block(now + pause, strikes)
+
+    def accepted(self, limits: Iterable[Limit]) -> None:
+        """Forget the strikes of what works again."""
+        for key in keys_of(limits):
+            self._blocked.pop(key, None)
 
     def remember(self, key: str, at: int) -> None:
         """Count an answered call, also one of an earlier run of the program."""
@@ -62,6 +104,9 @@ class Ledger:
 
     def _wait(self, limit: Limit, *, critical: bool, now: int) -> int:
         room = limit.most if critical else limit.most - max(1, limit.most // CRITICAL_SHARE)
+        shut = self._blocked.get(limit.key)
+        if shut is not None and shut.until > now:
+            return shut.until - now
         since = now - limit.window
         recent = [at for at in self._answered[limit.key] if at > since]
         over = self._open[limit.key] + len(recent) - max(room, 1) + 1

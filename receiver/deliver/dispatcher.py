@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from receiver.channels.base import Channel, split_target
+from receiver.deliver.budget import windows_of
 from receiver.deliver.worker import Means, Worker, expected_call
-from receiver.domain.card import Call
+from receiver.domain.card import Call, Card
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.severity import CRITICAL
 from receiver.store.base import Due, Queue, Stirred, Unavailable
@@ -51,6 +52,7 @@ class Dispatcher:
         self._looked_at = 0
         self._sweep_at = 0
         self._rescue_at = 0
+        self._turn = 0
 
     def wake(self) -> None:
         """Look for cards now."""
@@ -63,14 +65,20 @@ class Dispatcher:
         for spent in await means.store.spent(now - WINDOWS_KEPT):
             for key in spent.keys:
                 means.ledger.remember(key, spent.at)
-        for card in await means.store.recover(now, ()):
-            name, address = split_target(card.target)
-            channel = means.outlets().channels.get(name)
-            if channel is not None and card.in_flight is not None:
-                if card.in_flight is Call.POST:
-                    means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
-                for limit in channel.limits(card.in_flight, address, card.message_id):
-                    means.ledger.remember(limit.key, now)
+        for card in await means.store.recover(now, (), self._keys):
+            for key in self._keys(card):
+                means.ledger.remember(key, now)
+            channel = means.outlets().channels.get(split_target(card.target)[0])
+            if channel is not None and card.in_flight is Call.POST:
+                means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
+
+    def _keys(self, card: Card) -> tuple[str, ...]:
+        """Return the limits that the call a card has in flight counts against."""
+        name, address = split_target(card.target)
+        channel = self._means.outlets().channels.get(name)
+        if channel is None or card.in_flight is None:
+            return ()
+        return windows_of(channel.limits(card.in_flight, address, card.message_id))
 
     async def run(self) -> None:
         """Go on until stopped; the calls under way are finished first."""
@@ -110,7 +118,7 @@ class Dispatcher:
         for queue in stirred.queues:
             lane = self._lanes.setdefault(queue, _Lane(look_at=now))
             lane.look_at = min(lane.look_at, now)
-        for queue, lane in list(self._lanes.items()):
+        for queue, lane in self._in_turn():
             if lane.look_at <= now:
                 lane.look_at = await self._start(queue, lane, now)
             if lane.look_at == NEVER and not lane.busy:
@@ -118,6 +126,13 @@ class Dispatcher:
         soonest = min((lane.look_at for lane in self._lanes.values()), default=NEVER)
         soonest = min(soonest, stirred.next_at or NEVER, self._sweep_at)
         return max(soonest - self._means.now(), 1)
+
+    def _in_turn(self) -> list[tuple[Queue, _Lane]]:
+        """Return the lanes, each time another one first: they share their app's windows."""
+        lanes = list(self._lanes.items())
+        self._turn += 1
+        first = self._turn % max(len(lanes), 1)
+        return lanes[first:] + lanes[:first]
 
     async def _stir(self, now: int) -> Stirred:
         """Ask what became due since the last look, and now and then for everything."""
@@ -136,8 +151,11 @@ class Dispatcher:
             return
         self._rescue_at = now + RESCUE_EVERY
         busy = [card for lane in self._lanes.values() for card in lane.busy]
-        for card in await self._means.store.recover(now, busy):
+        for card in await self._means.store.recover(now, busy, self._keys):
             self._means.log.warning("card rescued", card=card.id, call=card.in_flight)
+            channel = self._means.outlets().channels.get(split_target(card.target)[0])
+            if channel is not None and card.in_flight is Call.POST:
+                self._means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
 
     async def _start(self, queue: Queue, lane: _Lane, now: int) -> int:
         """Start a queue's most urgent cards; return when to look at it again."""
@@ -195,9 +213,9 @@ class Dispatcher:
     def _done(self, task: "asyncio.Task[None]", lane: _Lane, due: Due) -> None:
         self._tasks.discard(task)
         lane.busy.discard(due.card)
-        lane.look_at = 0
-        self._woken.set()
         problem = None if task.cancelled() else task.exception()
+        lane.look_at = 0 if problem is None else self._means.now() + STORE_PAUSE
+        self._woken.set()
         if problem is not None:
             self._means.log.error(
                 "card left in flight until its rescue", card=due.card, problem=str(problem)

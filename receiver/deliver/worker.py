@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from receiver.channels.base import Channel, Edits, Limit, View, split_target
 from receiver.channels.templates import Templates
-from receiver.deliver.budget import Ledger
+from receiver.deliver.budget import Ledger, windows_of
 from receiver.domain.card import (
     Ability,
     Attempt,
@@ -20,6 +20,7 @@ from receiver.domain.card import (
     Create,
     Patch,
     Post,
+    Replace,
     Reply,
     Settle,
     create_uuid_text,
@@ -119,9 +120,11 @@ class Worker:
         return channel.limits(call, split_target(card.target)[1], card.message_id)
 
     def _note_quiet(self, work: Work, channel: Channel) -> None:
-        if not isinstance(work.step, Settle):
+        if not isinstance(work.step, Settle | Replace):
             return
         delivery = self._means.metrics.delivery
+        if isinstance(work.step, Replace) and work.step.duplicate:
+            delivery.possible_duplicates.of(channel.kind).inc()
         delivery.decisions.of(channel.kind, work.step.reason).inc()
         if work.step.reason is CardReason.NEVER_SHOWN:
             delivery.never_shown.inc()
@@ -149,6 +152,10 @@ class Worker:
             sent, outcome = await self._attempt(work, step, channel, sent)
             now = means.now()
             means.ledger.finish(limits, now)
+            if isinstance(outcome, Delivered):
+                means.ledger.accepted(limits)
+            elif isinstance(outcome, Retry) and outcome.reason is RetryReason.RATE_LIMITED:
+                means.ledger.refused(limits, outcome.after, now)
             settlement = await self._settle(work.card.id, sent, outcome, limits, now)
             self._note(work, channel, sent, outcome, settlement, span)
 
@@ -175,11 +182,13 @@ class Worker:
         _, address = split_target(card.target)
         match step:
             case Create():
-                return await self._create(work, channel, sent)
+                return await self._create(work, channel, sent, create_uuid_text(card))
             case Post(reason):
+                if isinstance(channel, Edits):
+                    # It knows uuids: what may have been accepted is sent again as it was.
+                    return await self._create(work, channel, sent, post_uuid_text(card))
                 content = await self._draw(work, channel, reason)
-                key = _uuid(post_uuid_text(card))
-                return sent, await channel.send(address, content, key)
+                return sent, await channel.send(address, content, "")
             case Patch(reason):
                 content = await self._draw(work, channel, reason)
                 return sent, await _edits(channel).patch(card.message_id, content)
@@ -190,14 +199,16 @@ class Worker:
                 return sent, await edits.reply(card.message_id, content, key)
         assert_never(step)
 
-    async def _create(self, work: Work, channel: Channel, sent: Sent) -> tuple[Sent, Outcome]:
+    async def _create(
+        self, work: Work, channel: Channel, sent: Sent, uuid_text: str
+    ) -> tuple[Sent, Outcome]:
         """Send a card for the first time, or exactly what was tried before."""
         card = work.card
         _, address = split_target(card.target)
         attempt = card.attempt
         if attempt is None or not attempt.ambiguous:
             attempt = Attempt(
-                uuid=_uuid(create_uuid_text(card)),
+                uuid=_uuid(uuid_text),
                 content=await self._draw(work, channel, sent.reason),
                 revision=sent.revision,
                 first_at=self._means.now(),
@@ -219,7 +230,7 @@ class Worker:
         self, card: int, sent: Sent, outcome: Outcome, limits: tuple[Limit, ...], now: int
     ) -> Settlement:
         """Keep what became of a call, however long the store needs to take it."""
-        keys = tuple(limit.key for limit in limits)
+        keys = windows_of(limits)
         while True:
             try:
                 return await self._means.store.settle(
@@ -295,7 +306,7 @@ def _called(work: Work, reason: CardReason) -> tuple[str, ...]:
             if silence.state is SilenceState.FAILED
         )
         return tuple(dict.fromkeys(silence.actor.open_id for silence in failed))
-    return card.mention if card.last is None or isinstance(work.step, Reply) else ()
+    return card.mention if card.last is None or isinstance(work.step, Reply | Post) else ()
 
 
 def _told(outcome: Outcome) -> tuple[str, str]:

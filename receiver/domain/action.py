@@ -109,7 +109,7 @@ def _resolve(known: Incident, members: Sequence[Member], action: Action, now: in
 
 
 def _silence(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
-    if action.duration not in DURATIONS:
+    if action.duration not in DURATIONS or not action.scope:
         return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
     if known.kind is not Kind.ALERTS:
         return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)

@@ -20,6 +20,8 @@ SETTLE_AGAIN = 30 * SECOND
 UNSEEN_GRACE = 30 * SECOND
 # A patch while a click is being answered is lost or refused.
 AFTER_CLICK = SECOND
+# The platform waits 3 s for the answer to a click; Alertmanager gets half of them.
+ANSWER_WITHIN = 1_500
 
 
 class Rung(IntEnum):
@@ -46,6 +48,7 @@ class Marks(NamedTuple):
     reopened: int = 0
     repeated: int = 0
     failed: int = 0  # silences that Alertmanager refused or did not confirm
+    updated: int = 0
 
 
 class Shown(NamedTuple):
@@ -107,7 +110,7 @@ class Card:
     marks: Marks = Marks()  # noqa: RUF009  (an immutable value)
     reply_at: int | None = None  # first attempt of the reply that is being made
     settle_at: int | None = None  # an edit's outcome is unknown: edit again then
-    clicked_at: int | None = None  # a callback's answer carries a card: edits wait
+    clicked_at: int | None = None  # when a callback's answer, with a card, left at the latest
     failures: int = 0
     tried: bool = False  # a call was made, whatever became of it
     unknown_since: int | None = None  # when a code that nobody knows first stood in the way
@@ -187,6 +190,7 @@ def picture(incident: Incident, members: Sequence[Member]) -> Shown:
             incident.reopened,
             incident.repeated,
             sum(silence.state is SilenceState.FAILED for silence in incident.silences),
+            incident.updated,
         ),
         rank=incident.rank,
         truncated=incident.truncated,
@@ -223,6 +227,7 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.UNACKNOWLEDGED, bool(last.ack) and not now.ack),
         (CardReason.SOME_RESOLVED, now.firing < last.firing),
         (CardReason.TRUNCATED, now.truncated != last.truncated),
+        (CardReason.UPDATED, now.marks.updated > last.marks.updated),
         (CardReason.REPEAT, now.marks.repeated > last.marks.repeated),
     )
 
@@ -324,13 +329,21 @@ def _next_edit(card: Card, news: Shown, now: int) -> Step:
     if card.shown < card.wanted or card.settle_at is not None:
         return _edit(card, why_edit(card.last, news), now)
     call = why_call(card.marks, news, card.notify)
-    return Wait(None) if call is None else Reply(call)
+    if call is not None:
+        return Reply(call)
+    if news.state is not State.RESOLVED and _aged(card, now):
+        return Replace(CardReason.REPLACED)  # nothing is new, but its buttons are about to die
+    return Wait(None)
+
+
+def _aged(card: Card, now: int) -> bool:
+    return now - (card.sent_at or now) >= GENERATION_AGE
 
 
 def _edit(card: Card, reason: CardReason, now: int) -> Step:
     if reason is CardReason.UNCHANGED and card.settle_at is None:
         return Settle(reason)
-    if now - (card.sent_at or now) >= GENERATION_AGE:
+    if _aged(card, now):
         return Replace(CardReason.REPLACED)
     return Patch(CardReason.SETTLED_AGAIN if reason is CardReason.UNCHANGED else reason)
 
@@ -342,12 +355,12 @@ def create_uuid_text(card: Card) -> str:
 
 def post_uuid_text(card: Card) -> str:
     """Return the text that the uuid of a message of its own derives from."""
-    return f"post:{card.id}:{card.generation}:{card.wanted}"
+    return f"post:{card.id}:{card.generation}:{card.shown}:{int(card.mentions_dropped)}"
 
 
 def reply_uuid_text(card: Card) -> str:
     """Return the text that a reply's uuid derives from."""
-    return f"reply:{card.id}:{card.generation}:{card.called}"
+    return f"reply:{card.id}:{card.generation}:{card.called}:{int(card.mentions_dropped)}"
 
 
 def replaced(card: Card, now: int) -> Card:

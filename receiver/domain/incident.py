@@ -15,6 +15,9 @@ FLAP_WINDOW = 10 * 60_000
 REPEAT_AFTER = 60_000
 # A cluster has a few peers; those that were renamed or replaced need not be known for ever.
 PEERS_MOST = 16
+# A group whose alerts come and go for months must not grow with each of them.
+RESOLVED_MOST = 400
+RESOLVED_KEPT = 200
 # Alertmanager flushes a group at most this often, so an earlier "repeat" is the same one again.
 REPEAT_APART = 8_000
 
@@ -104,6 +107,7 @@ class Incident(NamedTuple):
     raised: int = 0
     reopened: int = 0
     repeated: int = 0
+    updated: int = 0
     ack: Ownership | None = None
     handled: Ownership | None = None
     silences: tuple[Silence, ...] = ()
@@ -131,6 +135,7 @@ class Change(NamedTuple):
     members: tuple[Member, ...] = ()
     opened: bool = False
     raised: bool = False
+    forgotten: tuple[str, ...] = ()  # fingerprints of alerts that are over since long
     lines: tuple[Line, ...] = ()
 
 
@@ -216,7 +221,10 @@ def _continue(
     now: int,
 ) -> Change:
     told = _compare(members, notice.alerts, rules.scale, now)
-    if not told.joined and not told.resolved and notice.truncated == known.truncated:
+    same = not told.joined and not told.resolved and notice.truncated == known.truncated
+    # What an agent says anew of its incident is news; an Alertmanager's new wording is not,
+    # since its peers and its Prometheus replicas word the same alert differently.
+    if same and not (notice.kind is Kind.AGENT and told.refreshed):
         return _equal(known, notice, told, now)
     return _advance(known, members, notice, told, now)
 
@@ -228,13 +236,16 @@ def _advance(
     told: _Told,
     now: int,
 ) -> Change:
-    after = {**members, **{member.fingerprint: member for member in told.joined + told.resolved}}
+    changed = (*told.joined, *told.resolved, *told.refreshed)
+    after = {**members, **{member.fingerprint: member for member in changed}}
     firing = [member.rank for member in after.values() if member.firing]
     over = not firing and notice.truncated == 0
     rank = min(firing, default=known.rank)
-    worse = bool(told.joined) and rank < known.rank
+    worse = rank < known.rank
     reason = _reason(told, worse=worse, over=over)
     incident = known._replace(
+        title=notice.title or known.title,
+        links=notice.links or known.links,
         closed_at=now if over else None,
         changed_at=now,
         revision=known.revision + 1,
@@ -242,15 +253,28 @@ def _advance(
         truncated=notice.truncated,
         joined=known.joined + len(told.joined),
         raised=known.raised + worse,
-        ack=None if told.joined else known.ack,
-        handled=None if told.joined else known.handled,
+        updated=known.updated + bool(told.refreshed and notice.kind is Kind.AGENT),
+        ack=None if told.joined or worse else known.ack,
+        handled=None if told.joined or worse else known.handled,
         external_url=notice.external_url or known.external_url,
         peers=_heard(known.peers, notice.external_url, now),
         repeat_at=now,
         trace=notice.trace,
     )
-    written = (*told.joined, *told.resolved, *told.refreshed)
-    return Change(reason, incident, written, raised=True, lines=(_told_line(reason, told),))
+    line = _told_line(reason, told)
+    gone = _over_since_long(after)
+    return Change(reason, incident, changed, raised=True, forgotten=gone, lines=(line,))
+
+
+def _over_since_long(members: Mapping[str, Member]) -> tuple[str, ...]:
+    """Return what may be forgotten of a group that never closes: its oldest resolved alerts."""
+    if len(members) <= RESOLVED_MOST:
+        return ()
+    over = [member for member in members.values() if not member.firing]
+    if len(over) <= RESOLVED_MOST:
+        return ()
+    over.sort(key=lambda member: member.until or 0)
+    return tuple(member.fingerprint for member in over[: len(over) - RESOLVED_KEPT])
 
 
 def share(
@@ -355,9 +379,7 @@ def _compare(
         elif old is not None and old.firing and not alert.firing:
             told.resolved.append(_ended(old, alert, now))
         elif old is not None and old.firing and _reworded(old, alert):
-            told.refreshed.append(
-                old._replace(annotations=alert.annotations, url=alert.url, rank=old.rank)
-            )
+            told.refreshed.append(_reworded_member(old, alert, scale))
     return told
 
 
@@ -400,7 +422,20 @@ def _ended(old: Member, alert: Alert, now: int) -> Member:
 
 
 def _reworded(old: Member, alert: Alert) -> bool:
-    return old.annotations != alert.annotations or old.url != alert.url
+    return (
+        old.annotations != alert.annotations
+        or old.url != alert.url
+        or old.labels != alert.labels  # an agent's: its fingerprint is its key
+    )
+
+
+def _reworded_member(old: Member, alert: Alert, scale: SeverityScale) -> Member:
+    return old._replace(
+        labels=alert.labels,
+        annotations=alert.annotations,
+        url=alert.url,
+        rank=scale.rank(alert.labels),
+    )
 
 
 def _reason(told: _Told, *, worse: bool, over: bool) -> BodyReason:
@@ -410,7 +445,9 @@ def _reason(told: _Told, *, worse: bool, over: bool) -> BodyReason:
         return BodyReason.NEW_ALERTS
     if over:
         return BodyReason.ALL_RESOLVED
-    return BodyReason.SOME_RESOLVED if told.resolved else BodyReason.TRUNCATED
+    if told.resolved:
+        return BodyReason.SOME_RESOLVED
+    return BodyReason.UPDATED if told.refreshed else BodyReason.TRUNCATED
 
 
 def _told_line(reason: BodyReason, told: _Told) -> Line:

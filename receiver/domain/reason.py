@@ -13,6 +13,7 @@ class BodyReason(StrEnum):
     SOME_RESOLVED = "some_resolved"
     ALL_RESOLVED = "all_resolved"
     TRUNCATED = "truncated"
+    UPDATED = "updated"
     REPEAT = "repeat"
     DUPLICATE = "duplicate"
     UNKNOWN_RESOLVED = "unknown_resolved"
@@ -36,6 +37,7 @@ class CardReason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
     TRUNCATED = "truncated"
+    UPDATED = "updated"
     REPEAT = "repeat"
     MESSAGE = "message"
     SETTLED_AGAIN = "settled_again"  # an edit repeated because its last outcome is unknown
@@ -70,7 +72,6 @@ class ActionReason(StrEnum):
     OLD_CARD = "old_card"
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_CHOICE = "unknown_choice"
-    BUSY = "busy"
 
 
 class State(StrEnum):

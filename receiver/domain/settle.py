@@ -85,7 +85,14 @@ def settle(card: Card, sent: Sent, outcome: Outcome, now: int, luck: float) -> S
 
 
 def _delivered(card: Card, sent: Sent, receipt: str, now: int) -> Card:
-    calm = replace(card, failures=0, unknown_since=None, problem="", trace=sent.trace)
+    calm = replace(
+        card,
+        failures=0,
+        unknown_since=None,
+        problem="",
+        trace=sent.trace,
+        mentions_dropped=False,  # the next message tries them again
+    )
     if sent.call is Call.REPLY:
         called = max(sent.revision, card.called + 1)
         return _due(replace(calm, called=called, marks=sent.shown.marks, reply_at=None), now)
@@ -133,7 +140,7 @@ def _retry(card: Card, sent: Sent, retry: Retry, now: int, luck: float) -> Settl
     if sent.call is Call.PATCH and unsure:
         again = now + SETTLE_AGAIN
         return Settlement(card=replace(failed, settle_at=again, due_at=again))
-    if sent.call is Call.CREATE and card.attempt is not None:
+    if sent.call in (Call.CREATE, Call.POST) and card.attempt is not None:
         attempt = card.attempt._replace(ambiguous=card.attempt.ambiguous or unsure)
         return Settlement(card=replace(failed, attempt=attempt))
     if sent.call is Call.REPLY and now - (card.reply_at or now) >= REPLY_HORIZON:
@@ -153,7 +160,8 @@ _MAYBE_MENTION = frozenset({RejectReason.MENTION, RejectReason.CONTENT})
 
 def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlement:
     reason = rejected.reason
-    if reason in _MAYBE_MENTION and card.mention and not card.mentions_dropped:
+    calls = sent.call is not Call.PATCH  # a patch mentions nobody
+    if calls and reason in _MAYBE_MENTION and card.mention and not card.mentions_dropped:
         # How a forbidden mention of all fails is documented nowhere: it may look like bad content.
         plain = replace(card, mentions_dropped=True, attempt=None, due_at=now)
         return Settlement(card=plain)
@@ -241,6 +249,6 @@ def crashed(card: Card, now: int) -> Card:
     if card.in_flight is Call.PATCH:
         again = (card.flown_at or now) + SETTLE_AGAIN
         return replace(landed, settle_at=again, due_at=max(now, again))
-    if card.in_flight is Call.CREATE and card.attempt is not None:
+    if card.attempt is not None:
         return replace(landed, attempt=card.attempt._replace(ambiguous=True))
     return landed

@@ -5,23 +5,30 @@ from collections.abc import Awaitable, Callable
 
 from structlog.typing import FilteringBoundLogger
 
+from receiver.domain.card import GENERATION_AGE
 from receiver.store.base import Store, Unavailable
 
 LOOK_AGAIN = 5_000  # ms; a silence is shown as ended this much late at the most
 PRUNE_EVERY = 60_000
+AGE_EVERY = 3_600_000  # ms between looks for cards that must be replaced before they die
 PRUNE_MOST = 200  # incidents a step, so that no commit is long
 
 
 class Clock:
-    """Applies due rows; ``retention`` is how long ended incidents are kept, in ms."""
+    """Applies due rows; ``retention`` is how long ended incidents are kept, in ms.
 
-    def __init__(
+    ``resume`` takes up the intents to silence that nobody is driving: a click whose answer came
+    too late, or a task that died.
+    """
+
+    def __init__(  # noqa: PLR0913  (each is one thing that it must reach)
         self,
         *,
         store: Store,
         now: Callable[[], int],
         sleep: Callable[[asyncio.Event, float], Awaitable[None]],
         retention: Callable[[], int],
+        resume: Callable[[], Awaitable[None]],
         wake: Callable[[], None],
         log: FilteringBoundLogger,
     ) -> None:
@@ -29,10 +36,12 @@ class Clock:
         self._now = now
         self._sleep = sleep
         self._retention = retention
+        self._resume = resume
         self._wake = wake
         self._log = log
         self._stopped = asyncio.Event()
         self._prune_at = 0
+        self._age_at = 0
 
     def stop(self) -> None:
         """End the loop."""
@@ -57,8 +66,13 @@ class Clock:
         ended, next_at = await self._store.lapse(now)
         if ended:
             self._wake()
+        await self._resume()
         if now >= self._prune_at:
             await self._prune(now)
+        if now >= self._age_at:
+            self._age_at = now + AGE_EVERY
+            if await self._store.age(now - GENERATION_AGE, now):
+                self._wake()
         until = LOOK_AGAIN if next_at is None else min(max(next_at - now, 1), LOOK_AGAIN)
         return 1 if ended else until
 

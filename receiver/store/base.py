@@ -1,6 +1,6 @@
 """What the stages may expect of a store, as numbered promises, and the values it speaks in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -104,6 +104,15 @@ class Spent(NamedTuple):
     at: int
 
 
+# The limit keys that the call a card has in flight counts against.
+KeysOf = Callable[[Card], Sequence[str]]
+
+
+def no_keys(_: Card) -> Sequence[str]:
+    """Count a call against nothing."""
+    return ()
+
+
 class Entry(NamedTuple):
     """A line of the timeline, as kept."""
 
@@ -139,7 +148,7 @@ class Store(Protocol):
     7. A card in flight is given to nobody else until it is settled; one that a crash left in
        flight is recovered at the next start as a call with an unknown outcome.
     8. ``attempt`` keeps exactly what is about to be sent, before it is sent.
-    9. Calls that were answered are remembered longer than the longest limit window.
+    9. Calls that were answered, or cut off, are remembered longer than the longest limit window.
     10. What an incident went through is in its timeline, in order, and never changed.
     11. A body in quarantine is kept once, with a count; the total is bounded.
     12. The cost of a change does not grow with the number of incidents that are over.
@@ -195,8 +204,13 @@ class Store(Protocol):
     ) -> Settlement:
         """Keep what became of a call, and the windows it counts against."""
 
-    async def recover(self, now: int, busy: Sequence[int]) -> Sequence[Card]:
-        """Return the cards that were left in flight, but for the busy, and put them out of it."""
+    async def recover(
+        self, now: int, busy: Sequence[int], keys: KeysOf = no_keys
+    ) -> Sequence[Card]:
+        """Return the cards that were left in flight, but for the busy, and put them out of it.
+
+        Their calls may have been made, so they count as answered now, against their keys.
+        """
 
     async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
         """Make a card a dead letter without a call."""
@@ -221,6 +235,9 @@ class Store(Protocol):
 
     async def dead_letters(self, most: int) -> Sequence[Card]:
         """Return the cards that were rejected for good, the newest first."""
+
+    async def age(self, before: int, now: int) -> int:
+        """Make open incidents' cards due that were sent before then; return how many."""
 
     async def revive(self, card: int, now: int) -> bool:
         """Try a dead letter again; False when there is no such."""

@@ -17,6 +17,7 @@ from receiver.domain.action import (
 )
 from receiver.domain.card import (
     AFTER_CLICK,
+    ANSWER_WITHIN,
     Ability,
     Call,
     Card,
@@ -33,7 +34,7 @@ from receiver.domain.reason import ActionReason, BodyReason, CardReason
 from receiver.domain.settle import Sent, Settlement, crashed, dead_letter, settle, taken
 from receiver.domain.silence import SilenceState
 from receiver.store import statements as sql
-from receiver.store.base import Acted, Applied, Work
+from receiver.store.base import Acted, Applied, KeysOf, Work
 from receiver.store.codec import decode_card, group_digest
 from receiver.store.rows import (
     keep_change,
@@ -134,10 +135,11 @@ def act(db: Connection, action: Action, now: int) -> Acted:
         for silence in verdict.silences:
             db.execute(sql.PUT_INTENT, (silence.id, action.incident))
     busy = card is not None and _busy(card)
+    patience = ANSWER_WITHIN if verdict.silences else 0
     return Acted(
         verdict=verdict,
         snapshot=load_snapshot(db, action.incident),
-        card=None if card is None else _clicked(db, card.id, now, busy=busy),
+        card=None if card is None else _clicked(db, card.id, now + patience, busy=busy),
         busy=busy,
     )
 
@@ -160,13 +162,13 @@ def _busy(card: Card) -> bool:
     return card.in_flight is Call.PATCH or card.settle_at is not None
 
 
-def _clicked(db: Connection, number: int, now: int, *, busy: bool) -> Card | None:
-    """Hold edits back for a moment: the answer to the click carries a card."""
+def _clicked(db: Connection, number: int, answered: int, *, busy: bool) -> Card | None:
+    """Hold edits back until a moment after the answer to the click, which carries a card."""
     card = load_card(db, number)
     if card is None or busy:
         return card
-    later = now + AFTER_CLICK
-    held = replace(card, clicked_at=now, due_at=max(card.due_at or later, later))
+    later = answered + AFTER_CLICK
+    held = replace(card, clicked_at=answered, due_at=max(card.due_at or later, later))
     put_card(db, held)
     return held
 
@@ -249,12 +251,20 @@ def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> None:
         keep_lines(db, card.incident, (Line("dead_lettered", detail),), now, "")
 
 
+def age(db: Connection, before: int, now: int) -> int:
+    """Make open incidents' cards due that were sent before then."""
+    return db.execute(sql.AGE_CARDS, (now, before)).rowcount
+
+
 def revive(db: Connection, number: int, now: int) -> bool:
     """Try a dead letter again, from the top of the ladder."""
     card = load_card(db, number)
     if card is None or card.state is not CardState.DEAD:
         return False
-    fresh = replace(card, state=CardState.OPEN, rung=Rung.WHOLE, due_at=now, failures=0, tried=True)
+    snapshot = load_snapshot(db, card.incident)
+    plain = snapshot is not None and snapshot.incident.plain
+    rung = Rung.TEXT if plain else Rung.WHOLE
+    fresh = replace(card, state=CardState.OPEN, rung=rung, due_at=now, failures=0, tried=True)
     put_card(db, fresh)
     keep_lines(db, card.incident, (Line("replayed", card.target),), now, "")
     return True
@@ -271,7 +281,7 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     luck: float,
 ) -> Settlement:
     """Keep what became of a call."""
-    db.execute(sql.INSERT_CALL, (now, msgspec.json.encode(keys).decode()))
+    _keep_call(db, keys, now)
     db.execute(sql.DROP_CALLS, (now - CALLS_KEPT,))
     card = load_card(db, number)
     if card is None:  # its incident was forgotten while the call was made
@@ -282,6 +292,11 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     put_card(db, settlement.card)
     keep_lines(db, card.incident, _lines(settlement, sent, card), now, sent.trace)
     return settlement
+
+
+def _keep_call(db: Connection, keys: Sequence[str], now: int) -> None:
+    if keys:
+        db.execute(sql.INSERT_CALL, (now, msgspec.json.encode(keys).decode()))
 
 
 def _lines(settlement: Settlement, sent: Sent, card: Card) -> list[Line]:
@@ -298,13 +313,16 @@ def _lines(settlement: Settlement, sent: Sent, card: Card) -> list[Line]:
     return lines
 
 
-def recover(db: Connection, now: int, busy: tuple[int, ...]) -> list[Card]:
+def recover(db: Connection, now: int, busy: tuple[int, ...], keys: KeysOf) -> list[Card]:
     """Put the cards that were left in flight out of it, as calls of unknown outcome."""
     rows = db.execute(sql.IN_FLIGHT).fetchall()
     cut_off = [decode_card(row) for row in rows if row[0] not in busy]
     for card in cut_off:
         put_card(db, crashed(card, now))
-        if card.in_flight is Call.POST:  # it has no uuid: made again, it may appear twice
+        # Kept with it: once out of flight, nothing else would tell the next start of this call.
+        _keep_call(db, keys(card), now)
+        # A post without an attempt has no uuid: made again, it may appear twice.
+        if card.in_flight is Call.POST and card.attempt is None:
             keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
     return cut_off
 

@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
 from receiver.domain.action import next_lapse
 from receiver.domain.card import Card, CardState
 from receiver.domain.incident import Change, Incident, Line, Member, Placement
+from receiver.domain.reason import BodyReason
 from receiver.store import statements as sql
 from receiver.store.base import Snapshot
 from receiver.store.codec import (
@@ -58,13 +60,28 @@ def keep_change(
         number = incident.id
         update_incident(db, incident)
     keep_members(db, number, incident, change.members)
+    db.executemany(sql.DROP_MEMBER, [(number, fingerprint) for fingerprint in change.forgotten])
     if not change.raised:
         return number
     keep_lines(db, number, change.lines, now, incident.trace)
     if not change.opened:
         raise_cards(db, incident, now)
-    place(db, number, incident, placements, now)
+    if change.reason in _PLACING:
+        place(db, number, incident, placements, now)
     return number
+
+
+# What can bring a route that the incident has not had: an alert that did not fire before.
+_PLACING = frozenset(
+    {
+        BodyReason.FIRST,
+        BodyReason.MESSAGE,
+        BodyReason.REOPENED,
+        BodyReason.NEW_ALERTS,
+        BodyReason.SEVERITY_RAISED,
+        BodyReason.UPDATED,
+    }
+)
 
 
 def _insert(db: Connection, key: bytes, incident: Incident) -> int:
@@ -104,7 +121,7 @@ def place(
     placements: tuple[Placement, ...],
     now: int,
 ) -> None:
-    """Give an incident a card in each target that has none yet."""
+    """Give an incident a card in each target; one that is there takes over whom to call."""
     for placement in placements:
         values = (
             number,
@@ -114,7 +131,17 @@ def place(
             incident.rank,
             new_card(placement, plain=incident.plain),
         )
-        db.execute(sql.INSERT_CARD, values)
+        if db.execute(sql.INSERT_CARD, values).rowcount == 0:
+            _widen(db, number, placement)
+
+
+def _widen(db: Connection, number: int, placement: Placement) -> None:
+    row = db.execute(sql.CARD_IN_TARGET, (number, placement.target)).fetchone()
+    card = decode_card(row)
+    mention = tuple(dict.fromkeys((*card.mention, *placement.mention)))
+    notify = tuple(dict.fromkeys((*card.notify, *placement.notify)))
+    if (mention, notify) != (card.mention, card.notify):
+        put_card(db, replace(card, mention=mention, notify=notify))
 
 
 def raise_cards(db: Connection, incident: Incident, now: int) -> None:

@@ -28,6 +28,7 @@ from receiver.store.base import (
     Due,
     Entry,
     Figures,
+    KeysOf,
     Queue,
     Snapshot,
     Spent,
@@ -35,6 +36,7 @@ from receiver.store.base import (
     Unavailable,
     Unusable,
     Work,
+    no_keys,
 )
 from receiver.store.codec import decode_card, decode_incident
 from receiver.store.rows import load_snapshot
@@ -156,9 +158,13 @@ class SqliteStore:
             )
         )
 
-    async def recover(self, now: int, busy: Sequence[int]) -> Sequence[Card]:
+    async def recover(
+        self, now: int, busy: Sequence[int], keys: KeysOf = no_keys
+    ) -> Sequence[Card]:
         """Put cards that were left in flight out of it (see the protocol)."""
-        return await self._writer.submit(partial(changes.recover, now=now, busy=tuple(busy)))
+        return await self._writer.submit(
+            partial(changes.recover, now=now, busy=tuple(busy), keys=keys)
+        )
 
     async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
         """Make a card a dead letter without a call (see the protocol)."""
@@ -208,6 +214,10 @@ class SqliteStore:
     async def dead_letters(self, most: int) -> Sequence[Card]:
         """Return the cards that were rejected for good (see the protocol)."""
         return await self._read(lambda db: _cards(db, sql.DEAD, (most,)))
+
+    async def age(self, before: int, now: int) -> int:
+        """Make old cards due (see the protocol)."""
+        return await self._writer.submit(partial(changes.age, before=before, now=now))
 
     async def revive(self, card: int, now: int) -> bool:
         """Try a dead letter again (see the protocol)."""
@@ -392,23 +402,27 @@ def _figures(db: Connection, size: int) -> Figures:
 
 
 def check(path: Path) -> None:
-    """Open a store as a start would, and close it again, without changing a newer file.
+    """Look whether a start could open a store, and change nothing: a receiver may be using it.
 
     Raises:
         Unusable: it could not be opened; the message says why, and the cure.
 
     """
-    lock = _lock(path)
+    if not path.exists():
+        parent = next(folder for folder in path.absolute().parents if folder.exists())
+        if not os.access(parent, os.W_OK):
+            raise Unusable(
+                f"store.url: {path} cannot be created: {parent} cannot be written;"
+                " give it to the user that runs the receiver"
+            )
+        return
     try:
-        if path.exists():
-            with contextlib.closing(_open_reader(path)) as db:
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > schema.VERSION:
-                raise _newer(path, version)
+        with contextlib.closing(_open_reader(path)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as problem:
         raise _damaged(path, problem) from problem
-    finally:
-        lock.close()
+    if version > schema.VERSION:
+        raise _newer(path, version)
 
 
 def _damaged(path: Path, problem: sqlite3.Error) -> Unusable:

@@ -11,6 +11,7 @@ OPEN_INCIDENTS = "SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL"
 
 MEMBERS = "SELECT fingerprint, value FROM members WHERE incident = ?"
 PUT_MEMBER = "INSERT OR REPLACE INTO members (incident, fingerprint, live, value) VALUES (?,?,?,?)"
+DROP_MEMBER = "DELETE FROM members WHERE incident = ? AND fingerprint = ?"
 MARK_MEMBERS = "UPDATE members SET live = ? WHERE incident = ?"
 SHARING = (
     "SELECT DISTINCT incident FROM members WHERE live = ?2 AND incident <> ?3"
@@ -29,6 +30,7 @@ RAISE_CARDS = (
     " WHERE incident = ?1"
 )
 CARD = f"SELECT {CARD_COLUMNS} FROM cards WHERE id = ?"
+CARD_IN_TARGET = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? AND target = ?"
 CARDS_OF = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? ORDER BY id"
 CARDS_WAITING = (
     f"SELECT {CARD_COLUMNS} FROM cards WHERE due_at IS NOT NULL AND shown < wanted LIMIT 1000"
@@ -56,7 +58,12 @@ DUE = (
     " AND due_at IS NOT NULL AND due_at <= ?4 AND in_flight = 0"
     " ORDER BY rank, pending_since LIMIT ?5"
 )
-RELEASE_CARD = "UPDATE cards SET in_flight = 0, due_at = ? WHERE id = ?"
+# Cards of open incidents that nobody looks at, and that can soon be edited no more.
+AGE_CARDS = (
+    "UPDATE cards SET due_at = ?1 WHERE due_at IS NULL AND dead = 0 AND message_id <> ''"
+    " AND incident IN (SELECT id FROM incidents WHERE closed_at IS NULL)"
+    " AND json_extract(value, '$.sent_at') <= ?2"
+)
 WAITING_CARDS = (
     "SELECT target, COUNT(*), MIN(pending_since) FROM cards"
     " WHERE due_at IS NOT NULL AND shown < wanted AND dead = 0 GROUP BY target"
@@ -67,7 +74,8 @@ INSERT_LINE = (
     "INSERT INTO timeline (incident, at, kind, detail, actor, trace) VALUES (?, ?, ?, ?, ?, ?)"
 )
 TIMELINE = (
-    "SELECT at, kind, detail, actor, trace FROM timeline WHERE incident = ? ORDER BY id LIMIT 1000"
+    "SELECT at, kind, detail, actor, trace FROM"
+    " (SELECT * FROM timeline WHERE incident = ? ORDER BY id DESC LIMIT 1000) ORDER BY id"
 )
 
 ACTION = "SELECT reason FROM actions WHERE id = ?"

@@ -64,7 +64,7 @@ class ChannelLabels:
 FEISHU_APP = ChannelLabels(
     name="feishu_app",
     calls=("create", "patch", "reply"),
-    limits=("chat", "app_second", "app_minute", "message"),
+    limits=("chat", "app_second", "app_minute", "message", "connections"),
 )
 FEISHU_BOT = ChannelLabels(name="feishu_bot", calls=("post",), limits=("bot_second", "bot_minute"))
 

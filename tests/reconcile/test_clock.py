@@ -50,6 +50,7 @@ class Bench:
     log: io.BytesIO
     now: int = START
     woken: int = 0
+    resumed: int = 0
     sleeps: asyncio.Queue[float] = field(default_factory=asyncio.Queue)
     woke: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -96,6 +97,10 @@ class Bench:
         self.now += int(seconds * 1000)
         await asyncio.sleep(0)
 
+    async def resume(self) -> None:
+        """Count."""
+        self.resumed += 1
+
     def wake(self) -> None:
         """Count."""
         self.woken += 1
@@ -114,6 +119,7 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
         now=lambda: made.now,
         sleep=made.sleep,
         retention=lambda: RETENTION,
+        resume=made.resume,
         wake=made.wake,
         log=build_logging("info", log)("clock"),
     )
@@ -230,3 +236,10 @@ async def test_it_stops_when_told_to(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             await at.clock.run()
         assert at.sleeps.empty()
+
+
+async def test_each_tick_takes_up_the_intents_that_nobody_drives(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await at.clock.tick()
+        await at.clock.tick()
+        assert at.resumed == 2

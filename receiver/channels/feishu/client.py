@@ -14,6 +14,7 @@ from receiver.channels.feishu.api import Api
 from receiver.channels.feishu.attempt import Ports
 from receiver.channels.feishu.card import render_app, render_reply
 from receiver.channels.feishu.content import CARD, UNREADABLE, read_content
+from receiver.channels.feishu.http import MAX_CONNECTIONS
 from receiver.channels.feishu.names import Names
 from receiver.channels.feishu.people import People
 from receiver.channels.feishu.token import Account, ObserveToken
@@ -33,6 +34,8 @@ APP_PER_MINUTE = 1_000
 CHAT_PER_SECOND = 5
 # https://open.feishu.cn/document/server-docs/im-v1/message-card/patch
 MESSAGE_PER_SECOND = 5
+# Of the sixteen connections, two are left for tokens and names.
+CONNECTIONS = MAX_CONNECTIONS - 2
 SECOND = 1_000
 MINUTE = 60_000
 
@@ -82,6 +85,8 @@ class FeishuApp(Channel, Edits):
         app = (
             Limit(key, APP_PER_SECOND, SECOND, "app_second"),
             Limit(key, APP_PER_MINUTE, MINUTE, "app_minute"),
+            # What would wait for a connection waits here instead, where critical cards go first.
+            Limit(f"connections:{self.name}", CONNECTIONS, 0, "connections"),
         )
         if call is Call.PATCH:
             one = Limit(f"message:{message_id}", MESSAGE_PER_SECOND, SECOND, "message")
