@@ -29,7 +29,8 @@ def _lines(config: Config) -> Iterator[str]:
         if isinstance(channel, FeishuBotConfig):
             yield f"feishu group bot {channel.name}: sends only"
         else:
-            yield f"feishu app {channel.name}: /callbacks/feishu/{channel.name}"
+            base = server.external_url.rstrip("/")
+            yield f"feishu app {channel.name}: {base}/callbacks/feishu/{channel.name}"
     for number, route in enumerate(config.routes):
         yield f"route {number}: {_route(route)}"
 

@@ -178,7 +178,8 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
             problem=rejected.detail,
         )
         return Settlement(card=given_up)
-    if reason.ladder and card.rung < Rung.TEXT:
+    # A mention that is refused though none was made is bad content like any other.
+    if (reason.ladder or reason is RejectReason.MENTION) and card.rung < Rung.TEXT:
         lower = Rung(card.rung + 1)
         if sent.call is Call.PATCH and lower is Rung.TEXT:
             # A card cannot be edited into a text: the text is a message of its own.

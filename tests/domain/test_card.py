@@ -164,10 +164,11 @@ def test_edits_wait_while_a_click_is_answered() -> None:
     assert step(card, made, AFTER_CLICK) == Patch(CardReason.NEW_ALERTS)
 
 
-def test_a_card_too_old_to_edit_is_replaced_when_there_is_something_to_show() -> None:
+def test_a_card_too_old_to_edit_is_replaced_while_its_incident_is_open() -> None:
     made = world(notice(N1))
     card = showing(made)
-    assert step(card, made, GENERATION_AGE) == Wait(None)
+    assert step(card, made, GENERATION_AGE - 1) == Wait(None)
+    assert step(card, made, GENERATION_AGE) == Replace(CardReason.REPLACED)  # its buttons die soon
     made.hear(notice(N1, N2))
     assert step(card, made, GENERATION_AGE) == Replace(CardReason.REPLACED)
     new = replaced(card, made.now)
@@ -325,7 +326,9 @@ def test_what_an_id_derives_from() -> None:
     }
     assert len(texts) == 5
     assert create_uuid_text(replace(card, wanted=5, shown=4, called=3)) == create_uuid_text(card)
-    assert post_uuid_text(replace(card, wanted=5)) != post_uuid_text(card)
+    assert post_uuid_text(replace(card, wanted=5)) == post_uuid_text(card)
+    assert post_uuid_text(replace(card, shown=5)) != post_uuid_text(card)
+    assert reply_uuid_text(replace(card, mentions_dropped=True)) != reply_uuid_text(card)
     assert reply_uuid_text(replace(card, wanted=5, shown=4)) == reply_uuid_text(card)
     assert reply_uuid_text(replace(card, called=5)) != reply_uuid_text(card)
     assert NOW > SECOND

@@ -179,10 +179,17 @@ def test_bad_content_may_be_a_mention_that_was_refused() -> None:
 
 def test_a_mention_is_dropped_once() -> None:
     refused = Rejected(RejectReason.MENTION)
-    for call in Call:
+    for call in (Call.CREATE, Call.POST, Call.REPLY):
         assert end(call, refused).card.mentions_dropped
-    assert end(Call.CREATE, refused, mentions_dropped=True).dead
-    assert end(Call.CREATE, refused, mention=()).dead
+    for without in ({"mentions_dropped": True}, {"mention": ()}):
+        plainer = end(Call.CREATE, refused, **without)
+        assert (plainer.card.rung, plainer.dead) == (Rung.FEWER, "")
+    patched = end(Call.PATCH, refused).card  # a patch mentions nobody
+    assert (patched.rung, patched.mentions_dropped) == (Rung.FEWER, False)
+
+
+def test_what_is_delivered_lets_the_next_message_mention_people_again() -> None:
+    assert not end(Call.REPLY, Delivered("om_2"), mentions_dropped=True).card.mentions_dropped
 
 
 @pytest.mark.parametrize("rung", [Rung.WHOLE, Rung.FEWER, Rung.MINIMAL])

@@ -382,16 +382,19 @@ async def test_it_is_a_channel_that_edits() -> None:
 async def test_each_api_has_windows_of_its_own_and_the_chat_one_for_all() -> None:
     async with stage() as (_here, app):
         chat = Limit("chat:oc_1", 5, 1_000, "chat")
+        connections = Limit("connections:ops", 14, 0, "connections")
         for call in (Call.CREATE, Call.REPLY):
             assert (
                 Limit(f"app:cli_sandbox:{call}", 50, 1_000, "app_second"),
                 Limit(f"app:cli_sandbox:{call}", 1_000, 60_000, "app_minute"),
+                connections,
                 chat,
             ) == app.limits(call, "oc_1", "om_1")
         assert app.limits(Call.CREATE, "oc_1", "") == app.limits(Call.POST, "oc_1", "")
         assert (
             Limit("app:cli_sandbox:patch", 50, 1_000, "app_second"),
             Limit("app:cli_sandbox:patch", 1_000, 60_000, "app_minute"),
+            connections,
             Limit("message:om_1", 5, 1_000, "message"),
         ) == app.limits(Call.PATCH, "oc_1", "om_1")
 
