@@ -197,7 +197,7 @@ class Stage:
         return len(self.desk.calls) > seen
 
     async def quiet(self, limit: float = 10) -> None:
-        """Wait until all that happened so far is shown everywhere."""
+        """Wait until all that happened so far is shown everywhere; replies may come later."""
 
         async def shown() -> bool:
             return not await self.receiver.store.cards(0)

@@ -91,7 +91,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.PREVIEW_RESOLVED: "[resolved] {title}{where} · {count} in all",
         Phrase.PREVIEW_NOTE: "[{severity}] {title}{where}",
         Phrase.CALL_REOPENED: "Firing again",
-        Phrase.CALL_NEW: "{count} new alerts",
+        Phrase.CALL_NEW: "{count} new",
         Phrase.CALL_RAISED: "Severity raised to {severity}",
         Phrase.CALL_REPEAT: "Still firing, and nobody has acknowledged",
         Phrase.CALL_SILENCE_FAILED: "Not silenced: Alertmanager did not take it",

@@ -1,6 +1,5 @@
 """The commands that answer at once: version, check and render, as processes."""
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -16,7 +15,7 @@ from receiver.config import load
 from receiver.rendering import render_body
 from receiver.store.schema import VERSION
 from tests.app.made import document, leaks, write
-from tests.app.process import Ended, run
+from tests.app.process import Ended, run, serving
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 BODIES = sorted(path for path in PAYLOADS.glob("*.json") if path.name != "INDEX.json")
@@ -39,15 +38,14 @@ async def test_check_finds_a_good_configuration_fine(tmp_path: Path) -> None:
     assert not (tmp_path / "receiver.db").exists()
 
 
-async def test_check_says_who_has_the_store(tmp_path: Path) -> None:
+async def test_check_leaves_a_receiver_that_runs_alone(tmp_path: Path) -> None:
     path = write(tmp_path, document(tmp_path))
-    with (tmp_path / "receiver.db.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write("4711")
-        lock.flush()
+    async with serving(path) as running:
+        await running.event("ready")
         ended = await run("check", path)
-    assert ended.code == 1
-    assert "in use by another receiver (process 4711)" in ended.err
+        assert ended.code == 0, ended.err
+        assert running.process.returncode is None
+    assert f"{path} is fine" in ended.out
 
 
 def say(*arguments: str | Path, environ: dict[str, str] | None = None) -> Ended:

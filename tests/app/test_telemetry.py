@@ -1,4 +1,4 @@
-"""One story, seen by a collector, in the log and in the metrics: it joins up, and tells no secret."""
+"""One story in spans, log lines and metrics: they join up, and tell no secret."""
 
 import asyncio
 import re

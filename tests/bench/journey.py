@@ -3,15 +3,20 @@
 import asyncio
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
-from receiver.sandbox.server import serve_sandbox
+from receiver.sandbox.server import Sandbox, serve_sandbox
 from tests.bench.bodies import posts
 from tests.bench.load import press
 from tests.bench.service import service
 
 CARDS = 150
+
+
+def _shown(sandbox: Sandbox, chat: str, number: int) -> bool:
+    return len(sandbox.state.messages(chat)) > number
 
 
 async def run() -> None:
@@ -26,7 +31,7 @@ async def run() -> None:
             for number, post in enumerate(posts(range(CARDS), 1)):
                 started = time.perf_counter()
                 await press(running.port, iter([post]), 1)
-                await sandbox.state.until(lambda n=number: len(sandbox.state.messages(chat)) > n)
+                await sandbox.state.until(partial(_shown, sandbox, chat, number))
                 latencies.append((time.perf_counter() - started) * 1000)
                 await asyncio.sleep(0.25)  # inside the chat's five a second: this is no storm
     cuts = quantiles(latencies, n=100)

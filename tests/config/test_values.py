@@ -164,7 +164,7 @@ def test_the_summary_is_short() -> None:
         "alertmanager prod: /webhooks/alertmanager/prod, with a token, 2 peers",
         "alertmanager two: /webhooks/alertmanager/two, with a token, 1 peer",
         "agent bot_1: /webhooks/agents/bot_1, may send card",
-        "feishu app ops: /callbacks/feishu/ops",
+        "feishu app ops: https://alerts.example.com/callbacks/feishu/ops",
         "feishu group bot legacy: sends only",
         'route 0: severity="critical", team!~"db" -> ops:oc_1, legacy, mentions 2, then goes on',
         "route 1: every alert -> ops:oc_2",

@@ -213,6 +213,7 @@ store.sqlite:SqliteStore.incidents            the API
 store.sqlite:SqliteStore.timeline             the API
 store.sqlite:SqliteStore.cards                the API
 store.sqlite:SqliteStore.dead_letters         the API
+store.sqlite:SqliteStore.age                  the clock: cards too old to be edited much longer
 store.sqlite:SqliteStore.revive               the API
 store.sqlite:SqliteStore.figures              the metrics
 store.sqlite:SqliteStore.prune                the clock: incidents that are long over
@@ -256,6 +257,8 @@ deliver.dispatcher:Dispatcher.run:await wait:1
     stop: the calls under way are finished, then the process ends by itself
 deliver.dispatcher:Dispatcher._start:await _give_up:1
     only a target that is no longer configured
+deliver.worker:Worker._send:await _create:2
+    only a card that was refused in every form, and is a text; sent as a new card is
 deliver.worker:Worker._settle:await pause:1
     only a store that fails while an outcome is kept
 """

@@ -243,3 +243,33 @@ async def test_each_tick_takes_up_the_intents_that_nobody_drives(tmp_path: Path)
         await at.clock.tick()
         await at.clock.tick()
         assert at.resumed == 2
+
+
+class Faulty(Failing):
+    """A store with a fault of ours in it."""
+
+    faults = 1
+
+    async def lapse(self, now: int) -> tuple[int, int | None]:
+        """Fail once as no store should."""
+        if self.faults:
+            self.faults -= 1
+            raise ValueError("a fault of ours")
+        return await super().lapse(now)
+
+
+async def test_a_fault_of_ours_is_logged_and_time_goes_on(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        at.store.__class__ = Faulty
+        incident = await at.fire("Disk")
+        await at.silence(incident, "30m")
+        at.now += HOUR
+        running = asyncio.create_task(at.clock.run())
+        async with asyncio.timeout(10):
+            await at.woke.wait()
+            at.clock.stop()
+            await running
+        assert (await at.silences(incident))[0].state is SilenceState.EXPIRED
+        (event,) = [json.loads(line) for line in at.log.getvalue().splitlines()]
+        assert event["event"] == "fault of the clock"
+        assert "a fault of ours" in event["exception"]

@@ -46,6 +46,19 @@ async def test_a_click_while_a_patch_is_unsettled_is_answered_by_a_toast_alone(
         await at.shows(card, "Acknowledged by **韩梅梅**", "2 firing")
 
 
+async def test_the_edit_that_confirms_a_click_keeps_a_seconds_distance(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        card = await fired(at)
+        await at.quiet()
+        assert (await at.click(card, "acknowledge")).card_replaced
+        await at.until(lambda: card.updates == 2)
+        click, edit = [
+            call for call in at.desk.calls if call.call in ("card.action.trigger", "patch")
+        ]
+        assert edit.at - click.at >= 1_000
+        assert edit.code == 0
+
+
 async def test_a_click_on_an_old_generation_points_to_the_new_one(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         old = await fired(at)

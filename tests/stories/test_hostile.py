@@ -1,5 +1,6 @@
 """Text that wants to be more than text, through the whole chain."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,11 @@ def everything(at: Stage) -> list[Message]:
     return [message for chat in CHATS for message in at.messages(chat)]
 
 
+def arrived(at: Stage, wanted: int) -> bool:
+    """Tell whether so many messages are in the chats."""
+    return len(everything(at)) == wanted
+
+
 async def drawn(page: Page, at: Stage, links: tuple[str, ...] = OWN) -> None:
     """Look at every chat on the page."""
     for chat in CHATS:
@@ -159,14 +165,18 @@ async def test_a_hostile_value_is_text_in_every_place(browser: Browser, tmp_path
         stage(tmp_path, routes=SPREAD) as at,
         reader(browser, at.sandbox.page_url) as page,
     ):
-        for number, (name, value) in enumerate(HOSTILE.items()):
-            shared = {"chat": str(number % 3), "kind": name}
-            one = {**alert(value, instance=value, **shared), "annotations": about(value)}
-            two = {**alert(value, instance="second", **shared), "annotations": about(value)}
-            keys = {"receiver": value, "peer": f"http://am.test/{value}", "groupKey": value}
-            await at.fire(one, **keys)
-            await at.fire(one, two, **keys)
-        await at.quiet(limit=30)
+        for joining in (0, 1):
+            for number, (name, value) in enumerate(HOSTILE.items()):
+                shared = {"chat": str(number % 3), "kind": name}
+                alerts = [
+                    {**alert(value, instance=instance, **shared), "annotations": about(value)}
+                    for instance in (value, "second")[: joining + 1]
+                ]
+                peer = f"http://am.test/{value}"
+                await at.fire(*alerts, receiver=value, peer=peer, groupKey=value)
+            # Each is a card, and then a reply that calls for what joined it.
+            await at.until(partial(arrived, at, (joining + 1) * len(HOSTILE)), limit=30)
+        await at.quiet()
         calm(*everything(at))
         assert set(at.calls("create", "patch", "reply")) == {0}
         for message in everything(at):
@@ -212,7 +222,7 @@ async def test_an_agents_hostile_message_is_text(browser: Browser, tmp_path: Pat
                     links=[{"title": value, "url": f"javascript:alert({number})"}],
                     type=kind,
                 )
-        await at.until(lambda: len(everything(at)) == 3 * len(HOSTILE), limit=30)
+        await at.until(partial(arrived, at, 3 * len(HOSTILE)), limit=30)
         calm(*everything(at))
         assert set(at.calls("create")) == {0}
         for message in everything(at):

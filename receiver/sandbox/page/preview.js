@@ -49,7 +49,7 @@ export function postBody(content) {
 
 function postTitle(content) {
   const body = postBody(content);
-  const first = (body.content ?? []).flat().find((part) => typeof part?.text === "string");
-  return body.title || first?.text || "";
+  const texts = (body.content ?? []).flat().map((part) => part?.text).filter((text) => typeof text === "string");
+  return body.title || texts.join("");
 }
 

@@ -31,7 +31,7 @@ def said(reason: CardReason, language: str) -> str:
             "静默未生效 · ",
             "Not silenced: Alertmanager did not take it · ",
         ),
-        (CardReason.NEW_ALERTS, "新增 4 条告警 · ", "4 new alerts · "),
+        (CardReason.NEW_ALERTS, "新增 4 条告警 · ", "4 new · "),
         (CardReason.SEVERITY_RAISED, "级别升至严重 · ", "Severity raised to critical · "),
         (
             CardReason.REPEAT,
