@@ -173,6 +173,12 @@ class Config:
         pairs: dict[str, tuple[Any, Any]] = {
             "server.listen": (self.server.listen, other.server.listen),
             "server.ops_listen": (self.server.ops_listen, other.server.ops_listen),
+            "server.commit_timeout": (self.server.commit_timeout, other.server.commit_timeout),
+            "server.shutdown_timeout": (
+                self.server.shutdown_timeout,
+                other.server.shutdown_timeout,
+            ),
             "store.url": (self.store.url, other.store.url),
+            "log": (self.log, other.log),
         }
         return tuple(key for key, (mine, theirs) in pairs.items() if mine != theirs)

@@ -125,7 +125,6 @@ async def serve_app(
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="warning",
         access_log=False,
         backlog=2048,
         timeout_graceful_shutdown=GRACE_S,

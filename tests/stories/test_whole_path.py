@@ -84,7 +84,7 @@ async def _fires(at: Stage, alertmanager: RealAlertmanager, person: Reader) -> M
     await at.until(lambda: card.updates == 1)
     reply = await at.message(number=2)
     assert reply.root_id == card.message_id
-    assert "1 new alert" in words(reply)
+    assert "1 new" in words(reply)
     assert "2 firing" in words(card)
     await person.sees(card, "red")
     return card
