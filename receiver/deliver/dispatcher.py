@@ -15,7 +15,7 @@ from receiver.store.base import Due, Queue, Stirred, Unavailable
 
 LOOK_AGAIN = 1_000  # ms between looks at everything, whatever was stirred
 # Looks while much is happening: what a burst stirs is looked at together.
-LOOKS_APART = 10
+LOOKS_APART = 20
 # A change is stirred as of its acceptance, a moment before its commit.
 COMMIT_MARGIN = 50
 WINDOWS_KEPT = 120_000

@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -36,6 +36,7 @@ from receiver.domain.silence import SilenceState
 from receiver.store import statements as sql
 from receiver.store.base import Acted, Applied, KeysOf, Work
 from receiver.store.codec import decode_card, group_digest
+from receiver.store.holders import Holders
 from receiver.store.rows import (
     keep_change,
     keep_incident,
@@ -44,10 +45,8 @@ from receiver.store.rows import (
     load_card,
     load_members,
     load_snapshot,
-    mark_members,
     newest_of_group,
     put_card,
-    sharing,
 )
 
 Connection = sqlite3.Connection
@@ -58,7 +57,9 @@ QUARANTINE_BYTES = 256 << 20
 CALLS_KEPT = 120_000  # twice the longest limit window
 
 
-def apply_notice(db: Connection, notice: Notice, rules: Rules, now: int) -> Applied:
+def apply_notice(
+    db: Connection, notice: Notice, rules: Rules, now: int, holders: Holders
+) -> Applied:
     """Apply one body: read what is known, decide, write."""
     if notice.once and not first_time(db, notice.once, now + ONCE_FOR, now):
         return Applied(BodyReason.DUPLICATE, 0, 0, raised=False)
@@ -67,38 +68,40 @@ def apply_notice(db: Connection, notice: Notice, rules: Rules, now: int) -> Appl
     members = {} if known is None else load_members(db, known.id)
     change = absorb(known, members, notice, rules, now)
     number = keep_change(db, key, change, notice.placements, now)
-    if known is not None and change.incident is not None and not change.opened:
-        _mark_turn(db, known, change.incident)
     if change.members or change.incident is None:
-        _share(db, number, notice, change, rules, now)
+        told = [member.fingerprint for member in change.members or notice.alerts]
+        _share(db, holders.others(told, number), notice, rules, now, holders)
+    if change.incident is not None:
+        _hold(holders, number, members, change)
     revision = 0 if change.incident is None else change.incident.revision
     return Applied(change.reason, number, revision, change.raised)
 
 
-def _mark_turn(db: Connection, before: Incident, after: Incident) -> None:
-    """Mark all alerts of an incident that was closed or re-opened."""
-    if (before.closed_at is None) != (after.closed_at is None):
-        mark_members(db, after)
+def _hold(holders: Holders, number: int, members: Mapping[str, Member], change: Change) -> None:
+    """Note which alerts an incident holds while it is open."""
+    told = [member.fingerprint for member in change.members]
+    if change.incident is None or change.incident.closed_at is not None:
+        holders.drop((*members, *told), number)
+    elif change.reason is BodyReason.REOPENED:
+        holders.add((*members, *told), number)
+    else:
+        holders.add(told, number)
+        holders.drop(change.forgotten, number)
 
 
 def _share(
-    db: Connection, number: int, notice: Notice, change: Change, rules: Rules, now: int
+    db: Connection, others: list[int], notice: Notice, rules: Rules, now: int, holders: Holders
 ) -> None:
-    """Tell the other open incidents that hold the same alerts."""
-    told = change.members or notice.alerts
-    incident = change.incident or Incident(
-        0, notice.source, notice.receiver, notice.group_key, notice.kind, "", {}, now
-    )
-    fingerprints = [member.fingerprint for member in told]
-    for other in sharing(db, incident, number, fingerprints):
+    """Tell the other open incidents of the source that hold the same alerts."""
+    for other in others:
         snapshot = load_snapshot(db, other)
-        if snapshot is None:
+        if snapshot is None or snapshot.incident.source != notice.source:
             continue
         members = {member.fingerprint: member for member in snapshot.members}
         shared = share(snapshot.incident, members, notice, rules, now)
         if shared is not None and shared.incident is not None:
             keep_change(db, b"", shared, (), now)
-            _mark_turn(db, snapshot.incident, shared.incident)
+            _hold(holders, other, members, shared)
 
 
 def first_time(db: Connection, key: str, until: int, now: int) -> bool:
@@ -130,7 +133,7 @@ def act(db: Connection, action: Action, now: int) -> Acted:
     else:
         verdict = Verdict(reason=ActionReason.REPEATED)
     if verdict.incident is not None:
-        keep_members(db, action.incident, verdict.incident, verdict.members)
+        keep_members(db, action.incident, verdict.members)
         keep_incident(db, verdict.incident, verdict.lines, now)
         for silence in verdict.silences:
             db.execute(sql.PUT_INTENT, (silence.id, action.incident))

@@ -4,8 +4,6 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-import msgspec
-
 from receiver.domain.action import next_lapse
 from receiver.domain.card import Card, CardState
 from receiver.domain.incident import Change, Incident, Line, Member, Placement
@@ -59,7 +57,7 @@ def keep_change(
     else:
         number = incident.id
         update_incident(db, incident)
-    keep_members(db, number, incident, change.members)
+    keep_members(db, number, change.members)
     db.executemany(sql.DROP_MEMBER, [(number, fingerprint) for fingerprint in change.forgotten])
     if not change.raised:
         return number
@@ -98,20 +96,11 @@ def update_incident(db: Connection, incident: Incident) -> None:
     db.execute(sql.UPDATE_INCIDENT, values)
 
 
-def keep_members(
-    db: Connection, number: int, incident: Incident, members: Iterable[Member]
-) -> None:
+def keep_members(db: Connection, number: int, members: Iterable[Member]) -> None:
     """Write alerts of an incident."""
-    live = incident.source if incident.closed_at is None else None
-    rows = [(number, member.fingerprint, live, encode(member)) for member in members]
+    rows = [(number, member.fingerprint, encode(member)) for member in members]
     if rows:
         db.executemany(sql.PUT_MEMBER, rows)
-
-
-def mark_members(db: Connection, incident: Incident) -> None:
-    """Say of all an incident's alerts whether the incident is open."""
-    live = incident.source if incident.closed_at is None else None
-    db.execute(sql.MARK_MEMBERS, (live, incident.id))
 
 
 def place(
@@ -158,7 +147,6 @@ def keep_lines(db: Connection, number: int, lines: Iterable[Line], now: int, tra
 def keep_incident(db: Connection, incident: Incident, lines: Iterable[Line], now: int) -> None:
     """Write an incident that an action or an answer changed, with its cards and timeline."""
     update_incident(db, incident)
-    mark_members(db, incident)
     keep_lines(db, incident.id, lines, now, incident.trace)
     raise_cards(db, incident, now)
 
@@ -183,13 +171,3 @@ def put_card(db: Connection, card: Card) -> None:
         card.id,
     )
     db.execute(sql.PUT_CARD, values)
-
-
-def sharing(db: Connection, incident: Incident, number: int, changed: list[str]) -> list[int]:
-    """Return the other open incidents of the same source that hold one of these alerts."""
-    if len(changed) == 1:
-        rows = db.execute(sql.SHARING_ONE, (changed[0], incident.source, number))
-    else:
-        listed = msgspec.json.encode(changed).decode()
-        rows = db.execute(sql.SHARING, (listed, incident.source, number))
-    return [row[0] for row in rows]

@@ -12,19 +12,16 @@ MIGRATIONS: tuple[Step, ...] = (
             value BLOB NOT NULL
         )""",
         "CREATE INDEX incidents_key ON incidents (key, id)",
-        # For the count of open ones, not for look-ups: those go by the group's newest.
+        # For the list of open ones at a start, not for look-ups: those go by the group's newest.
         "CREATE INDEX incidents_open ON incidents (id) WHERE closed_at IS NULL",
         "CREATE INDEX incidents_closed ON incidents (closed_at) WHERE closed_at IS NOT NULL",
         "CREATE INDEX incidents_lapse ON incidents (lapse_at) WHERE lapse_at IS NOT NULL",
         """CREATE TABLE members (
             incident INTEGER NOT NULL,
             fingerprint TEXT NOT NULL,
-            live TEXT,
             value BLOB NOT NULL,
             PRIMARY KEY (incident, fingerprint)
         ) WITHOUT ROWID""",
-        # live is the source while the incident is open: which incidents hold this alert now?
-        "CREATE INDEX members_live ON members (fingerprint, live) WHERE live IS NOT NULL",
         """CREATE TABLE cards (
             id INTEGER PRIMARY KEY,
             incident INTEGER NOT NULL,

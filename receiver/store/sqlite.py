@@ -39,6 +39,7 @@ from receiver.store.base import (
     no_keys,
 )
 from receiver.store.codec import decode_card, decode_incident
+from receiver.store.holders import Holders
 from receiver.store.rows import load_snapshot
 from receiver.store.writer import LOG_KEPT, Commits, Writer, failure_reason
 
@@ -77,6 +78,7 @@ class SqliteStore:
                 raise
             raise _damaged(path, problem) from problem
         self._connection = connection
+        self._holders = Holders(connection.execute(sql.OPEN_MEMBERS))
         self._writer = Writer(
             connection, patience=patience, timer=timer, log_size=self._log_size, commits=commits
         )
@@ -87,7 +89,9 @@ class SqliteStore:
     async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
         """Apply one body (see the protocol)."""
         return await self._writer.submit(
-            partial(changes.apply_notice, notice=notice, rules=rules, now=now)
+            partial(
+                changes.apply_notice, notice=notice, rules=rules, now=now, holders=self._holders
+            )
         )
 
     async def quarantine(self, source: str, body: bytes, problem: str, now: int) -> bool:

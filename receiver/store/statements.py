@@ -10,14 +10,12 @@ NEXT_LAPSE = "SELECT MIN(lapse_at) FROM incidents WHERE lapse_at IS NOT NULL"
 OPEN_INCIDENTS = "SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL"
 
 MEMBERS = "SELECT fingerprint, value FROM members WHERE incident = ?"
-PUT_MEMBER = "INSERT OR REPLACE INTO members (incident, fingerprint, live, value) VALUES (?,?,?,?)"
+PUT_MEMBER = "INSERT OR REPLACE INTO members (incident, fingerprint, value) VALUES (?, ?, ?)"
 DROP_MEMBER = "DELETE FROM members WHERE incident = ? AND fingerprint = ?"
-MARK_MEMBERS = "UPDATE members SET live = ? WHERE incident = ?"
-SHARING = (
-    "SELECT DISTINCT incident FROM members WHERE live = ?2 AND incident <> ?3"
-    " AND fingerprint IN (SELECT value FROM json_each(?1))"
+OPEN_MEMBERS = (
+    "SELECT fingerprint, incident FROM incidents JOIN members ON incident = id"
+    " WHERE closed_at IS NULL"
 )
-SHARING_ONE = "SELECT incident FROM members WHERE fingerprint = ?1 AND live = ?2 AND incident <> ?3"
 
 CARD_COLUMNS = "id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, value"
 INSERT_CARD = (
