@@ -16,7 +16,7 @@ from receiver.domain.incident import Kind, Notice
 from receiver.ingest.alertmanager import RETRY_LATER, Tools
 from receiver.ingest.door import Gate, admits, unauthorized
 from receiver.store.base import Poisoned, Unavailable
-from receiver.web import TooLarge, problem, read_body
+from receiver.web import TooLarge, header, problem, read_body
 
 MESSAGE_LIMIT = 1 << 20
 TEXT_LIMIT = 20_000
@@ -215,7 +215,7 @@ class AgentWebhook:
             _Turned: it is refused; the answer says why.
 
         """
-        if not admits(agent.gate, request.headers.get("authorization", "")):
+        if not admits(agent.gate, header(request, b"authorization")):
             raise _Turned("unauthorized", unauthorized())
         try:
             raw = await read_body(request, MESSAGE_LIMIT)

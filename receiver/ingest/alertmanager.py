@@ -16,7 +16,7 @@ from receiver.store.base import Poisoned, Store, Unavailable
 from receiver.telemetry import attributes
 from receiver.telemetry.metrics import Metrics
 from receiver.telemetry.tracing import Tracing
-from receiver.web import TooLarge, problem, read_body
+from receiver.web import TooLarge, header, problem, read_body
 
 RETRY_LATER = "the change is not durable yet; the same body may be sent again"
 
@@ -63,7 +63,7 @@ class AlertmanagerWebhook:
         return response
 
     async def _admit(self, request: Request, gate: Gate) -> tuple[str, Response]:
-        if not admits(gate, request.headers.get("authorization", "")):
+        if not admits(gate, header(request, b"authorization")):
             return "unauthorized", unauthorized()
         limit = self._tools.doors().body_limit
         try:

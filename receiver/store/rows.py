@@ -58,7 +58,9 @@ def keep_change(
         number = incident.id
         update_incident(db, incident)
     keep_members(db, number, change.members)
-    db.executemany(sql.DROP_MEMBER, [(number, fingerprint) for fingerprint in change.forgotten])
+    if change.forgotten:
+        rows = [(number, fingerprint) for fingerprint in change.forgotten]
+        db.executemany(sql.DROP_MEMBER, rows)
     if not change.raised:
         return number
     keep_lines(db, number, change.lines, now, incident.trace)

@@ -31,6 +31,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 from receiver.domain.incident import Notice, Rules
 from receiver.store.base import Applied
+from receiver.store.holders import Holders
 from tests.crash import scan
 
 T = TypeVar("T")
@@ -265,9 +266,11 @@ def _poison(text: str) -> None:
 
     sound = changes.apply_notice
 
-    def apply_notice(db: sqlite3.Connection, notice: Notice, rules: Rules, now: int) -> Applied:
+    def apply_notice(
+        db: sqlite3.Connection, notice: Notice, rules: Rules, now: int, holders: Holders
+    ) -> Applied:
         if text not in notice.group_key:
-            return sound(db, notice, rules, now)
+            return sound(db, notice, rules, now, holders)
         sys.stdout.write(HELD + "\n")
         sys.stdout.flush()
         time.sleep(HOLD)
