@@ -36,7 +36,11 @@ _REQUESTED: dict[ActionKind, Toast] = {
 _REASONS: dict[ActionReason, Toast] = {
     ActionReason.REPEATED: Toast("info", "该操作已处理过", "This click was handled already"),
     ActionReason.NOT_ACKNOWLEDGED: Toast("info", "当前无人认领", "Nobody has acknowledged it"),
-    ActionReason.ALREADY_SILENCED: Toast("info", "已有相同的静默", "Such a silence exists already"),
+    ActionReason.ALREADY_SILENCED: Toast(
+        "info",
+        "已有相同范围的静默;要改时长,请先解除",
+        "Silenced already; to change for how long, unsilence first",
+    ),
     ActionReason.NOT_SILENCED: Toast("info", "当前没有静默", "Nothing is silenced here"),
     ActionReason.NOTHING_TO_SILENCE: Toast(
         "warning", "没有可静默的告警", "There is nothing here that could be silenced"
