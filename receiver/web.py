@@ -90,45 +90,29 @@ class Handler(Protocol):
 
 
 class Endpoint:
-    """A handler as an ASGI app, without the layers that turn exceptions into answers."""
+    """A handler as an ASGI app: one layer where Starlette has four.
 
-    def __init__(self, handler: Handler) -> None:
+    A fault of ours becomes an answer and a log line. Nothing has been sent then: a handler returns
+    its answer whole.
+    """
+
+    def __init__(self, handler: Handler, log: FilteringBoundLogger) -> None:
         self._handler = handler
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        response = await self._handler(Request(scope, receive))
+        try:
+            response = await self._handler(Request(scope, receive))
+        except Exception:  # noqa: BLE001  (the one place: a sender is always answered)
+            self._log.exception("unexpected fault", path=scope.get("path", ""))
+            response = problem(500, "fault", "this is a fault of the receiver; its log says more")
         await response(scope, receive, send)
 
 
 async def _missing(scope: Scope, receive: Receive, send: Send) -> None:
     answer = problem(404, "not found", "docs/http.md lists the paths")
     await answer(scope, receive, send)
-
-
-class _Guard:
-    """Turns a fault of ours into an answer and a log line; one layer where Starlette has two."""
-
-    def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
-        self._app = app
-        self._log = log
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception:
-            self._log.exception("unexpected fault", path=scope.get("path", ""))
-            if begun:
-                raise
-            answer = problem(500, "fault", "this is a fault of the receiver; its log says more")
-            await answer(scope, receive, send)
 
 
 Table = Iterable[tuple[str, Handler, tuple[str, ...]]]
@@ -141,7 +125,7 @@ def application(table: Table, log: FilteringBoundLogger) -> ASGIApp:
     arrives as a GET, and its sender believes that it was delivered.
     """
     routes = [
-        Route(path + slash, Endpoint(handler), methods=list(methods))
+        Route(path + slash, Endpoint(handler, log), methods=list(methods))
         for path, handler, methods in table
         for slash in ("", "/")
     ]
@@ -150,7 +134,7 @@ def application(table: Table, log: FilteringBoundLogger) -> ASGIApp:
         for path, _, methods in table
         for slash in ("", "/")
     ]
-    return _Guard(Router([*routes, *others], redirect_slashes=False, default=_missing), log)
+    return Router([*routes, *others], redirect_slashes=False, default=_missing)
 
 
 class _WrongMethod:

@@ -38,10 +38,6 @@ web:_read_rest
 web:Endpoint.__call__
     await _handler:1                      create update
     await response:1                      create update
-web:_Guard.__call__
-    await _app:1                          create
-web:_Guard.__call__.watched
-    await send:1                          create*2 update*2
 
 ingest.alertmanager:AlertmanagerWebhook.__call__
     await _admit:1                        create
@@ -233,8 +229,6 @@ channels.feishu.flights:Flights.close         stop
 
 # Places on the way that cannot be reached here, because …
 UNREACHABLE = """
-web:_Guard.__call__:await answer:1
-    only a fault of ours that no handler expects ends in this 500; nothing is accepted then
 ingest.alertmanager:AlertmanagerWebhook._admit:await tell:1
     the body is too large and answered 413: nothing is accepted
 ingest.alertmanager:AlertmanagerWebhook._accept:await _put_aside:1
