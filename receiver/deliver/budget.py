@@ -78,16 +78,21 @@ class Ledger:
         The platform's gateway says how long, in ms, and means the app; its inner limits of a
         chat, a message or a bot say nothing, and are tried again ever more slowly.
         """
-        for limit in limits:
-            if limit.window and limit.name.startswith(APP_LIMITS) == bool(after):
-                strikes = self._blocked.get(limit.key, _Block(0, 0)).strikes + 1
-                pause = after or min(BLOCK_FIRST * 2 ** (strikes - 1), BLOCK_MOST)
-                self._blocked[limit.key] = _Block(now + pause, strikes)
+        windows = [limit for limit in limits if limit.window]
+        meant = [limit for limit in windows if limit.name.startswith(APP_LIMITS) == bool(after)]
+        for key in keys_of(meant or windows):  # a bot has no other windows than its own
+            shut = self._blocked.get(key, _Block(0, 0))
+            # What was under way when the key was shut is refused with it: that is one strike.
+            strikes = max(shut.strikes + (shut.until <= now), 1)
+            pause = after or min(BLOCK_FIRST * 2 ** min(strikes - 1, 9), BLOCK_MOST)
+            self._blocked[key] = _Block(max(now + pause, shut.until), strikes)
 
     def accepted(self, limits: Iterable[Limit]) -> None:
-        """Forget the strikes of what works again."""
+        """Forget the strikes of what works again; a call made before the refusal opens nothing."""
         for key in keys_of(limits):
-            self._blocked.pop(key, None)
+            shut = self._blocked.get(key)
+            if shut is not None:
+                self._blocked[key] = shut._replace(strikes=0)
 
     def remember(self, key: str, at: int) -> None:
         """Count an answered call, also one of an earlier run of the program."""
@@ -101,6 +106,8 @@ class Ledger:
                 times.popleft()
             if not times and not self._open[key]:
                 del self._answered[key], self._open[key]
+        for key in [key for key, shut in self._blocked.items() if shut.until <= before]:
+            del self._blocked[key]
 
     def _wait(self, limit: Limit, *, critical: bool, now: int) -> int:
         room = limit.most if critical else limit.most - max(1, limit.most // CRITICAL_SHARE)

@@ -29,10 +29,11 @@ NEVER = 1 << 62
 
 @dataclass(slots=True)
 class _Lane:
-    """One queue: the cards being worked on, and when to look at it again."""
+    """One queue: the cards being worked on, when to look at it again, and how many it had."""
 
     busy: set[int] = field(default_factory=set)
     look_at: int = 0
+    served: int = 0
 
 
 class Dispatcher:
@@ -52,7 +53,6 @@ class Dispatcher:
         self._looked_at = 0
         self._sweep_at = 0
         self._rescue_at = 0
-        self._turn = 0
 
     def wake(self) -> None:
         """Look for cards now."""
@@ -68,9 +68,7 @@ class Dispatcher:
         for card in await means.store.recover(now, (), self._keys):
             for key in self._keys(card):
                 means.ledger.remember(key, now)
-            channel = means.outlets().channels.get(split_target(card.target)[0])
-            if channel is not None and card.in_flight is Call.POST:
-                means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
+            self._count_cut_off(card)
 
     def _keys(self, card: Card) -> tuple[str, ...]:
         """Return the limits that the call a card has in flight counts against."""
@@ -118,21 +116,17 @@ class Dispatcher:
         for queue in stirred.queues:
             lane = self._lanes.setdefault(queue, _Lane(look_at=now))
             lane.look_at = min(lane.look_at, now)
-        for queue, lane in self._in_turn():
+        for queue, lane in list(self._lanes.items()):
             if lane.look_at <= now:
+                served = lane.served
                 lane.look_at = await self._start(queue, lane, now)
+                if lane.served > served:  # the others go first next time: they share windows
+                    self._lanes[queue] = self._lanes.pop(queue)
             if lane.look_at == NEVER and not lane.busy:
                 del self._lanes[queue]
         soonest = min((lane.look_at for lane in self._lanes.values()), default=NEVER)
         soonest = min(soonest, stirred.next_at or NEVER, self._sweep_at)
         return max(soonest - self._means.now(), 1)
-
-    def _in_turn(self) -> list[tuple[Queue, _Lane]]:
-        """Return the lanes, each time another one first: they share their app's windows."""
-        lanes = list(self._lanes.items())
-        self._turn += 1
-        first = self._turn % max(len(lanes), 1)
-        return lanes[first:] + lanes[:first]
 
     async def _stir(self, now: int) -> Stirred:
         """Ask what became due since the last look, and now and then for everything."""
@@ -153,9 +147,13 @@ class Dispatcher:
         busy = [card for lane in self._lanes.values() for card in lane.busy]
         for card in await self._means.store.recover(now, busy, self._keys):
             self._means.log.warning("card rescued", card=card.id, call=card.in_flight)
-            channel = self._means.outlets().channels.get(split_target(card.target)[0])
-            if channel is not None and card.in_flight is Call.POST:
-                self._means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
+            self._count_cut_off(card)
+
+    def _count_cut_off(self, card: Card) -> None:
+        """Count a call without a uuid that may have been made, and is made again."""
+        channel = self._means.outlets().channels.get(split_target(card.target)[0])
+        if channel is not None and card.in_flight is Call.POST and card.attempt is None:
+            self._means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
 
     async def _start(self, queue: Queue, lane: _Lane, now: int) -> int:
         """Start a queue's most urgent cards; return when to look at it again."""
@@ -205,6 +203,7 @@ class Dispatcher:
             return wait, limit
         means.ledger.start(limits)
         lane.busy.add(due.card)
+        lane.served += 1
         task = asyncio.create_task(self._worker.deliver(due, limits, channel))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._done(done, lane, due))

@@ -170,6 +170,7 @@ def _clicked(db: Connection, number: int, answered: int, *, busy: bool) -> Card 
     card = load_card(db, number)
     if card is None or busy:
         return card
+    answered = max(answered, card.clicked_at or 0)  # an earlier click may still be answered
     later = answered + AFTER_CLICK
     held = replace(card, clicked_at=answered, due_at=max(card.due_at or later, later))
     put_card(db, held)

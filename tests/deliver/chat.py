@@ -38,16 +38,17 @@ class Account:
     made: list[Made] = field(default_factory=list)
     most: int = 1000
     window: int = 1000
+    shared: tuple[Limit, ...] = ()  # what all chats of the account have in common
     undrawable: frozenset[Rung] = frozenset()
     gate: asyncio.Event | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def limits(self, call: Call, address: str, message_id: str) -> tuple[Limit, ...]:
-        """Return the chat's limit, and a message's own."""
+        """Return the account's limits, the chat's, and a message's own."""
         chat = Limit(f"{self.name}:{call}:{address}", self.most, self.window, "chat")
         if not message_id:
-            return (chat,)
-        return chat, Limit(f"message:{message_id}", 5, 1000, "message")
+            return (*self.shared, chat)
+        return (*self.shared, chat, Limit(f"message:{message_id}", 5, 1000, "message"))
 
     async def people(self, mention: Sequence[str]) -> tuple[str, ...]:
         """Resolve everybody."""

@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.channels.base import Limit
-from receiver.deliver.budget import CRITICAL_SHARE, Ledger
-from tests.domain.made import NOW
+from receiver.deliver.budget import (
+    BLOCK_FIRST,
+    BLOCK_MOST,
+    CRITICAL_SHARE,
+    Ledger,
+    keys_of,
+    windows_of,
+)
+from tests.domain.made import MINUTE, NOW, SECOND
 
 FOREVER = 1 << 62
 
@@ -156,3 +164,121 @@ def test_the_longest_wait_names_its_limit() -> None:
     assert ledger.wait([short, long], critical=True, now=NOW + 50) == (850, "long")
     assert ledger.wait([short, long], critical=True, now=NOW + 899) == (1, "long")
     assert ledger.wait([short, long], critical=True, now=NOW + 900) == (0, "")
+
+
+APP = (
+    Limit("app", 50, SECOND, "app_second"),
+    Limit("app", 1_000, MINUTE, "app_minute"),
+    Limit("connections", 14, 0, "connections"),
+)
+CHAT = Limit("chat", 5, SECOND, "chat")
+HOOK = (Limit("bot", 5, SECOND, "bot_second"), Limit("bot", 100, MINUTE, "bot_minute"))
+
+
+def starts(limits: tuple[Limit, ...], span: int, *, critical: bool) -> list[int]:
+    """Return when calls that are answered at once start, each as soon as it is admitted."""
+    ledger, now, made = Ledger(), NOW, []
+    while True:
+        wait, _ = ledger.wait(limits, critical=critical, now=now)
+        now += wait
+        if now >= NOW + span:
+            return made
+        ledger.start(limits)
+        ledger.finish(limits, now)
+        made.append(now - NOW)
+
+
+def test_limits_of_one_key_count_a_call_once_and_are_reached_in_full() -> None:
+    made = starts(APP, 2 * MINUTE, critical=True)
+    assert [made.count(second * SECOND) for second in range(20)] == [50] * 20
+    assert sum(at < MINUTE for at in made) == 1_000
+    assert len(made) == 2_000
+    made = starts(HOOK, MINUTE, critical=True)
+    assert (len(made), made.count(0), max(made)) == (100, 5, 19 * SECOND)
+
+
+def test_a_share_of_each_whole_limit_is_left_to_what_is_critical() -> None:
+    made = starts(APP, MINUTE, critical=False)
+    assert (len(made), made.count(0)) == (800, 40)
+    made = starts(HOOK, MINUTE, critical=False)
+    assert (len(made), made.count(0)) == (80, 4)
+
+
+def shut_for(ledger: Ledger, limit: Limit, now: int = NOW) -> int:
+    """Return for how long a limit alone is shut."""
+    return ledger.wait((limit,), critical=True, now=now)[0]
+
+
+def test_a_refusal_without_a_time_shuts_the_chat_and_one_with_a_time_the_app() -> None:
+    ledger = Ledger()
+    ledger.refused((*APP, CHAT), 0, NOW)
+    assert [shut_for(ledger, limit) for limit in (*APP, CHAT)] == [0, 0, 0, BLOCK_FIRST]
+    ledger = Ledger()
+    ledger.refused((*APP, CHAT), 7_000, NOW)
+    assert [shut_for(ledger, limit) for limit in (*APP, CHAT)] == [7_000, 7_000, 0, 0]
+    assert shut_for(ledger, APP[0], NOW + 6_999) == 1
+    assert shut_for(ledger, APP[0], NOW + 7_000) == 0
+
+
+@pytest.mark.parametrize("after", [0, 3_000])
+def test_a_bot_that_is_refused_is_shut_whoever_refuses(after: int) -> None:
+    ledger = Ledger()
+    ledger.refused(HOOK, after, NOW)
+    assert [shut_for(ledger, limit) for limit in HOOK] == [after or BLOCK_FIRST] * 2
+
+
+def test_each_refusal_in_a_row_shuts_twice_as_long_up_to_half_a_minute() -> None:
+    for limits in ((CHAT,), HOOK):
+        ledger, now, pauses = Ledger(), NOW, []
+        for _ in range(12):
+            ledger.refused(limits, 0, now)
+            pauses.append(shut_for(ledger, limits[0], now))
+            now += pauses[-1]
+        assert pauses == [1_000, 2_000, 4_000, 8_000, 16_000, *[BLOCK_MOST] * 7]
+        ledger.accepted(limits)
+        ledger.refused(limits, 0, now)
+        assert shut_for(ledger, limits[0], now) == BLOCK_FIRST
+
+
+def test_what_was_under_way_together_is_refused_once() -> None:
+    ledger = Ledger()
+    for late in range(4):
+        ledger.refused((CHAT,), 0, NOW + late)
+    assert shut_for(ledger, CHAT, NOW + 3) == BLOCK_FIRST
+    ledger.refused((CHAT,), 0, NOW + 2_000)
+    assert shut_for(ledger, CHAT, NOW + 2_000) == 2 * BLOCK_FIRST
+
+
+def test_a_success_that_began_before_the_refusal_opens_nothing() -> None:
+    ledger = Ledger()
+    ledger.refused((CHAT,), 0, NOW)
+    ledger.accepted((CHAT,))
+    assert shut_for(ledger, CHAT, NOW + 1) == BLOCK_FIRST - 1
+
+
+def test_a_refusal_is_forgotten_with_its_time() -> None:
+    ledger = Ledger()
+    for now in (NOW, NOW + 1_000):
+        ledger.refused((CHAT,), 0, now)
+    ledger.forget(NOW + 2_999)
+    ledger.refused((CHAT,), 0, NOW + 3_000)
+    assert shut_for(ledger, CHAT, NOW + 3_000) == 4_000
+    ledger.forget(NOW + 7_000)
+    ledger.refused((CHAT,), 0, NOW + 7_000)
+    assert shut_for(ledger, CHAT, NOW + 7_000) == BLOCK_FIRST
+
+
+def test_a_limit_without_a_window_counts_what_is_under_way_alone() -> None:
+    connections = Limit("connections", 14, 0, "connections")
+    ledger = Ledger()
+    for _ in range(14):
+        assert ledger.wait((connections,), critical=True, now=NOW) == (0, "")
+        ledger.start((connections,))
+    assert ledger.wait((connections,), critical=True, now=NOW) == (50, "connections")
+    ledger.finish((connections,), NOW)
+    assert ledger.wait((connections,), critical=True, now=NOW) == (0, "")
+    ledger.refused((connections,), 0, NOW)
+    ledger.refused((connections,), 9_000, NOW)
+    assert ledger.wait((connections,), critical=True, now=NOW) == (0, "")
+    assert windows_of((connections, CHAT)) == ("chat",)
+    assert keys_of((*APP, connections, CHAT)) == ("app", "connections", "chat")

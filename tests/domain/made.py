@@ -73,6 +73,8 @@ class World:
         if change.incident is not None:
             self.incident = change.incident._replace(id=self.opened)
         self.members.update({member.fingerprint: member for member in change.members})
+        for gone in change.forgotten:
+            del self.members[gone]
         return change
 
     @property

@@ -60,6 +60,31 @@ async def test_a_state_makes_an_incident_that_lives(stage: Stage) -> None:
     assert (incident.kind, incident.closed_at, incident.reopened) == (Kind.AGENT, None, 1)
 
 
+async def test_what_is_said_anew_of_an_incident_is_news_once(stage: Stage) -> None:
+    said: tuple[tuple[str, dict[str, Any], str], ...] = (
+        ("1", {}, "first"),
+        ("1", {"text": "never read: the id is known"}, "duplicate"),
+        ("2", {"text": "43 wait"}, "updated"),
+        ("2", {"text": "44 wait"}, "duplicate"),
+        ("3", {"text": "43 wait", "labels": {"q": "b"}}, "updated"),
+        ("4", {"text": "43 wait", "labels": {"q": "b"}, "title": "Longer"}, "updated"),
+        ("5", {"text": "43 wait", "labels": {"q": "b"}, "title": "Longer"}, "duplicate"),
+        ("6", {"title": "Longer", "severity": "critical"}, "severity_raised"),
+    )
+    reasons = []
+    for number, fields, _ in said:
+        stage.now += SECOND
+        told = {"text": "42 wait", "severity": "warning", "labels": {"q": "a"}, **fields}
+        body = message(**{**told, "id": number, "state": "firing", "dedup_key": "queue"})
+        reasons.append((await stage.say(body)).json()["reason"])
+    assert reasons == [reason for _, _, reason in said]
+    incident, (member,) = await stage.only()
+    assert (incident.title, incident.rank, incident.updated) == ("Longer", 0, 4)
+    assert member.annotations == {"summary": "Longer", "description": "42 wait"}
+    assert member.labels["q"] == "a"
+    assert stage.woken == 5
+
+
 async def test_a_resolve_without_a_beginning_is_answered(stage: Stage) -> None:
     answer = await stage.say(message(state="resolved"))
     assert answer.json() == {"reason": "unknown_resolved", "incident": 0}

@@ -13,15 +13,18 @@ import pytest
 
 from receiver.domain.action import Action, ActionKind, Conclusion
 from receiver.domain.alert import Alert, fingerprint
+from receiver.domain.card import GENERATION_AGE, Ability, Create, Replace
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.person import Actor
+from receiver.domain.reason import CardReason
 from receiver.domain.silence import DURATIONS, Silence, SilenceState
 from receiver.reconcile import clock as module
-from receiver.reconcile.clock import LOOK_AGAIN, PRUNE_EVERY, PRUNE_MOST, Clock
+from receiver.reconcile.clock import AGE_EVERY, LOOK_AGAIN, PRUNE_EVERY, PRUNE_MOST, Clock
 from receiver.store.base import Unavailable
 from receiver.store.sqlite import SqliteStore
 from receiver.store.writer import Commits
 from receiver.telemetry.logs import build_logging
+from tests.store.made import due_cards, show
 
 START = 1_790_000_000_000
 HOUR = 3_600_000
@@ -243,6 +246,32 @@ async def test_each_tick_takes_up_the_intents_that_nobody_drives(tmp_path: Path)
         await at.clock.tick()
         await at.clock.tick()
         assert at.resumed == 2
+
+
+async def test_old_cards_of_what_still_fires_become_due_hour_by_hour(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        lasting, ended = await at.fire("Lasting"), await at.fire("Ended")
+        for incident in (lasting, ended):
+            await show(at.store, incident, at.now)
+        await at.fire("Ended", firing=False)
+        await show(at.store, ended, at.now)
+        at.now += GENERATION_AGE - AGE_EVERY // 2
+        await at.clock.tick()
+        assert await due_cards(at.store, "ops:oc_1", at.now) == []
+        at.now += AGE_EVERY - LOOK_AGAIN  # old enough, but not yet looked for
+        await at.clock.tick()
+        assert (at.woken, await due_cards(at.store, "ops:oc_1", at.now)) == (0, [])
+        at.now += LOOK_AGAIN
+        await at.clock.tick()
+        assert at.woken == 1
+        assert await due_cards(at.store, "ops:oc_1", at.now) == [lasting]
+        work = await at.store.begin(lasting, Ability.EDITS, at.now)
+        assert work is not None
+        assert work.step == Replace(CardReason.REPLACED)
+        assert work.card.generation == 2
+        work = await at.store.begin(lasting, Ability.EDITS, at.now)
+        assert work is not None
+        assert work.step == Create(CardReason.REPLACED)
 
 
 class Faulty(Failing):

@@ -1,6 +1,7 @@
 """The contract, held against every engine of conftest."""
 
 from tests.store.contract import Bodies, Cards, Clicks, Records
+from tests.store.contract_later import Leases, Lives, Routes
 
 
 class TestBodies(Bodies):
@@ -17,3 +18,15 @@ class TestClicks(Clicks):
 
 class TestRecords(Records):
     """Promises 10 to 12."""
+
+
+class TestRoutes(Routes):
+    """Promise 5, for alerts of several routes."""
+
+
+class TestLives(Lives):
+    """Promises 10 and 12, for incidents that last."""
+
+
+class TestLeases(Leases):
+    """Promise 6, while clicks are being answered."""

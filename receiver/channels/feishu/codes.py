@@ -53,6 +53,8 @@ _CREDENTIALS = RejectReason.CREDENTIALS
 _REQUEST = RejectReason.REQUEST
 
 _SLOW_DOWN = Meaning(_RATE, "the platform asks to slow down", PAUSE)
+# The limit of one chat, message or bot: no pause of the app's, and nobody says for how long.
+_LESS_OFTEN = Meaning(_RATE, "the platform asks to slow down")
 _INTERNAL = Meaning(_SERVER, "the platform's own trouble")
 _NEW_TOKEN = Meaning(_TOKEN, "a new access token is fetched")
 _OUR_MISTAKE = Meaning(_REQUEST, "the request is malformed: please report this")
@@ -75,9 +77,9 @@ HOOK_CODES: Mapping[int, Meaning] = {
     10105: _INTERNAL,
     10500: _INTERNAL,
     11218: Meaning(_TARGET, "the group has too many bots: remove one"),
-    11232: _SLOW_DOWN,
-    11233: _SLOW_DOWN,
-    11247: _SLOW_DOWN,
+    11232: _LESS_OFTEN,
+    11233: _LESS_OFTEN,
+    11247: _LESS_OFTEN,
     19001: Meaning(_TARGET, "the webhook is gone: add the bot anew and set its webhook_url"),
     19002: _OUR_MISTAKE,
     19003: _OUR_MISTAKE,
@@ -135,7 +137,7 @@ MESSAGE_CODES: Mapping[int, Meaning] = {
     230017: _OTHER_CALL,
     230018: Meaning(_TARGET, "the group's settings forbid it: let the bot speak"),
     230019: Meaning(_GONE, "the topic is gone: a new message is sent"),
-    230020: _SLOW_DOWN,
+    230020: _LESS_OFTEN,
     230022: _REDACT,
     230023: _OTHER_CALL,
     230024: Meaning(RejectReason.QUOTA, "the quota of urgent messages is used up"),
@@ -300,7 +302,7 @@ def _unknown(http_status: int) -> Meaning:
 def _gateway(msg: str) -> Meaning:
     said = msg.lower()
     if "too many" in said:
-        return _SLOW_DOWN
+        return _LESS_OFTEN
     return _PLAINER if "content" in said else _OUR_MISTAKE
 
 
