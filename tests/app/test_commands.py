@@ -42,10 +42,35 @@ async def test_check_leaves_a_receiver_that_runs_alone(tmp_path: Path) -> None:
     path = write(tmp_path, document(tmp_path))
     async with serving(path) as running:
         await running.event("ready")
+        before, owner = files(tmp_path), (tmp_path / "receiver.db.lock").read_text("utf-8")
         ended = await run("check", path)
         assert ended.code == 0, ended.err
         assert running.process.returncode is None
+        assert files(tmp_path) == before
+        assert (tmp_path / "receiver.db.lock").read_text("utf-8") == owner
+        assert owner.strip() == str(running.process.pid)
     assert f"{path} is fine" in ended.out
+
+
+def test_check_leaves_no_trace_of_a_store(tmp_path: Path) -> None:
+    config = document(tmp_path)
+    config["store"]["url"] = f"sqlite:///{tmp_path}/not/yet/there/receiver.db"
+    path = write(tmp_path, config)
+    assert say("check", path).code == 0
+    assert files(tmp_path) == ["receiver.yaml"]
+    folder = tmp_path / "not/yet/there"
+    folder.mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "receiver.db")) as db:  # as a receiver leaves it
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    kept = files(tmp_path), (folder / "receiver.db").read_bytes()
+    assert say("check", path).code == 0
+    assert (files(tmp_path), (folder / "receiver.db").read_bytes()) == kept
+
+
+def files(folder: Path) -> list[str]:
+    """Return everything in a folder, at any depth."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 def say(*arguments: str | Path, environ: dict[str, str] | None = None) -> Ended:

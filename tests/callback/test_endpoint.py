@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receiver.callback import feishu as endpoint
 from receiver.callback.toasts import NOT_KEPT
 from receiver.channels.feishu.callback import BODY_LIMIT, FRESH
+from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.value import VERSION, action_value
-from receiver.domain.action import ActionKind
-from receiver.store.base import Unavailable
+from receiver.domain.action import Action, ActionKind
+from receiver.domain.silence import SilenceState
+from receiver.store.base import Acted, Unavailable
 from receiver.store.sqlite import SqliteStore
+from tests.app.held import held_alertmanager
 from tests.callback.bench import KEYS, Bench, Json, bench, clicked
 
 ACK = action_value(ActionKind.ACKNOWLEDGE, 1, 1, 1)
@@ -148,6 +152,119 @@ async def test_a_click_that_is_not_kept_in_time_is_told_in_a_toast(tmp_path: Pat
         assert answer["toast"]["i18n"] == {"zh_cn": NOT_KEPT.zh, "en_us": NOT_KEPT.en}
         assert "card" not in answer
         assert at.counted("receiver_actions_total", action="acknowledge", outcome="failed") == 1
+
+
+class Held(SqliteStore):
+    """A store whose answer to a click is held back, before or after it was kept."""
+
+    kept = True
+    released: asyncio.Event
+
+    async def act(self, action: Action, now: int) -> Acted:
+        """Keep the click, or not, and never say so."""
+        if self.kept:
+            await super().act(action, now)
+        await self.released.wait()
+        raise Unavailable("timeout")
+
+
+class Lost(SqliteStore):
+    """A store that keeps a click, and cannot say so."""
+
+    async def act(self, action: Action, now: int) -> Acted:
+        """Keep it; the answer is lost."""
+        await super().act(action, now)
+        raise Unavailable("timeout", "the store did not commit in time")
+
+
+SILENCING: Json = {"scope": "group", "duration": "1h", "comment": "planned"}
+SILENCE = action_value(ActionKind.SILENCE, 1, 1, 1)
+UNCERTAIN = {"zh_cn": NOT_KEPT.zh, "en_us": NOT_KEPT.en}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_click_is_answered_in_time_whatever_the_store_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    assert endpoint.ANSWER_MOST < 3  # the platform waits three seconds
+    monkeypatch.setattr(endpoint, "ANSWER_MOST", 0.05)
+    monkeypatch.setattr(Held, "kept", kept)
+    monkeypatch.setattr(Held, "released", asyncio.Event(), raising=False)
+    async with bench(tmp_path, open_store=Held) as at, asyncio.timeout(20):
+        status, answer = await send(at, clicked(ACK))  # ends though nothing is ever released
+        assert status == 200
+        assert answer["toast"]["type"] == "error"
+        assert answer["toast"]["i18n"] == UNCERTAIN
+        assert "card" not in answer
+        assert outcomes(at) == {"failed": 1}
+        assert ((await at.snapshot()).incident.ack is not None) is kept
+
+
+@pytest.mark.parametrize("store", [Held, Lost])
+async def test_a_silence_that_was_kept_but_not_answered_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: type[SqliteStore]
+) -> None:
+    monkeypatch.setattr(endpoint, "ANSWER_MOST", 0.2)
+    monkeypatch.setattr(Held, "kept", True)
+    monkeypatch.setattr(Held, "released", asyncio.Event(), raising=False)
+    async with (
+        held_alertmanager() as alertmanager,
+        bench(tmp_path, alertmanager=alertmanager.url, open_store=store) as at,
+    ):
+        alertmanager.release.set()
+        _, answer = await send(at, clicked(SILENCE, form_value=SILENCING))
+        assert answer["toast"]["i18n"] == UNCERTAIN
+        (asked,) = (await at.snapshot()).incident.silences
+        assert asked.state is SilenceState.REQUESTED
+        assert alertmanager.bodies == []
+        for _ in range(3):
+            await at.silencing.resume()  # as the clock does
+            await at.silencing.outcomes((asked,), 20)
+        (silence,) = (await at.snapshot()).incident.silences
+        assert silence.state is SilenceState.ACTIVE
+        assert await at.store.intents() == []
+        assert at.woken
+        # The clicker tries again, as the toast says: the platform sends the click once more.
+        at.store.__class__ = SqliteStore
+        _, again = await send(at, clicked(SILENCE, form_value=SILENCING), "second")
+        assert again["toast"]["i18n"]["en_us"] == "This click was handled already"
+        _, other = await send(at, clicked(SILENCE, "event-2", form_value=SILENCING), "third")
+        assert other["toast"]["type"] == "info"
+        await at.silencing.resume()
+        assert len((await at.snapshot()).incident.silences) == 1
+        assert len(alertmanager.bodies) == 1
+
+
+class Listening(FeishuApp):
+    """A channel that knows one person, and notes whose names it is to learn."""
+
+    asked: list[str]
+
+    def known_name(self, open_id: str) -> str:
+        """Know one person."""
+        return "韩梅梅" if open_id == "ou_han" else ""
+
+    def prefetch(self, chat_id: str) -> None:
+        """Note the chat."""
+        self.asked.append(chat_id)
+
+
+async def test_a_clicker_whose_name_is_not_known_has_the_chat_s_names_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Listening, "asked", [], raising=False)
+    async with bench(tmp_path) as at:
+        at.channel.__class__ = Listening
+        await send(at, clicked(ACK))
+        assert Listening.asked == []
+        ack = (await at.snapshot()).incident.ack
+        assert ack is not None
+        assert ack.actor.name == "韩梅梅"
+        document = clicked(ACK, "event-2")
+        document["event"]["operator"]["open_id"] = "ou_stranger"
+        _, answer = await send(at, document, "second")
+        assert Listening.asked == ["oc_1"]
+        assert answer["toast"]["i18n"]["en_us"] == "Already acknowledged by 韩梅梅"
 
 
 async def test_no_secret_of_a_click_is_logged(tmp_path: Path) -> None:

@@ -177,7 +177,8 @@ HOOK = (Limit("bot", 5, SECOND, "bot_second"), Limit("bot", 100, MINUTE, "bot_mi
 
 def starts(limits: tuple[Limit, ...], span: int, *, critical: bool) -> list[int]:
     """Return when calls that are answered at once start, each as soon as it is admitted."""
-    ledger, now, made = Ledger(), NOW, []
+    ledger, now = Ledger(), NOW
+    made: list[int] = []
     while True:
         wait, _ = ledger.wait(limits, critical=critical, now=now)
         now += wait

@@ -8,14 +8,14 @@ import pytest
 from receiver.channels.base import Limit
 from receiver.deliver.budget import BLOCK_FIRST
 from receiver.deliver.dispatcher import RESCUE_EVERY
-from receiver.domain.card import CREATE_HORIZON, Call
+from receiver.domain.card import CREATE_HORIZON, GENERATION_AGE, Call
 from receiver.domain.outcome import Retry, RetryReason
 from tests.deliver.desk import BOT, CHAT, Desk
 from tests.domain.made import MINUTE, SECOND, alert, notice
 from tests.domain.platform import Fault
 from tests.store.made import group
 
-N1, N2 = alert("n1"), alert("n2")
+N1 = alert("n1")
 WORST = alert("n3", severity="critical")
 LIMITED = Retry(RetryReason.RATE_LIMITED)
 OTHER = "ops:oc_2"
@@ -95,11 +95,11 @@ async def test_a_lone_card_is_not_starved_by_a_storm_in_other_chats(desk: Desk) 
         await desk.hear(group(number, told), f"ops:oc_{number % 5}")
     await desk.rest()
     await desk.hear(group(999, notice(alert("lone"))), "ops:oc_lone")
-    await desk.advance(10 * SECOND)
+    await desk.advance(15 * SECOND)
     assert len(sent_to(desk, "oc_lone")) == 1
     served = [len(sent_to(desk, f"oc_{number}")) for number in range(5)]
-    assert sum(served) < 60  # the storm goes on
-    assert max(served) - min(served) <= 8  # nobody is a whole turn ahead of the others
+    assert sum(served) < 100  # the storm goes on
+    assert min(served) >= 3
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -123,11 +123,16 @@ async def test_a_new_message_in_the_place_of_one_that_may_exist_is_counted(desk:
     assert desk.value("delivery_possible_duplicates_total", **app) == 1
 
 
-async def test_a_replacement_of_what_surely_exists_no_more_is_not_counted(desk: Desk) -> None:
+async def test_a_replacement_of_what_is_known_to_be_old_is_not_counted(desk: Desk) -> None:
     await desk.hear(notice(N1))
     await desk.rest()
-    desk.chat.platform.recall(0)
-    await desk.hear(notice(N1, N2))
-    await desk.advance(SECOND)
-    assert (await desk.card(target=CHAT)).generation == 2
+    desk.clock.now += GENERATION_AGE
+    assert await desk.store.age(desk.clock.now - GENERATION_AGE, desk.clock.now) == 1
+    desk.dispatcher.wake()
+    await desk.advance(2 * SECOND)
+    assert desk.chat.story() == [("create", "first"), ("create", "replaced")]
+    card = await desk.card(target=CHAT)
+    assert (card.generation, card.message_id) == (2, "om_2")
+    replaced = {"channel": "feishu_app", "reason": "replaced"}
+    assert desk.value("delivery_decisions_total", **replaced) == 2  # to replace, and to create
     assert desk.value("delivery_possible_duplicates_total", channel="feishu_app") == 0

@@ -169,6 +169,16 @@ def test_a_rate_limit_says_how_long_to_wait(value: str, after: int) -> None:
     assert after == outcome.after
 
 
+@pytest.mark.parametrize(
+    ("code", "msg"),
+    [(230020, ""), (11232, ""), (11233, ""), (11247, ""), (9499, "too many request")],
+)
+def test_the_limit_of_a_chat_or_a_bot_is_no_pause_of_the_app(code: int, msg: str) -> None:
+    outcome = classified(code, msg, 400)
+    assert isinstance(outcome, Retry)
+    assert (outcome.reason, outcome.after) == (RetryReason.RATE_LIMITED, 0)
+
+
 @pytest.mark.parametrize("value", ["999999999", "3600"])
 def test_no_header_silences_us_for_long(value: str) -> None:
     outcome = classified(99991400, "", 429, x_ogw_ratelimit_reset=value)
