@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from receiver.assembly import templates_of
+from receiver.assembly import rules_of, templates_of
 from receiver.channels.base import View
 from receiver.channels.feishu.card import render_app, render_bot
 from receiver.channels.feishu.content import read_content
 from receiver.channels.templates import Templates
 from receiver.config import BadConfig, load
+from receiver.domain.absorb import absorb
 from receiver.domain.card import Card, Rung
-from receiver.domain.incident import Placement, Rules, absorb
+from receiver.domain.incident import Placement, Rules
 from receiver.domain.reason import CardReason
 from receiver.ingest import body as bodies
 
@@ -27,7 +28,7 @@ def render_body(
         rules, templates = Rules(), Templates()
         if path is not None:
             config = load(path, environ)
-            rules = Rules(config.severity, config.flap_window)
+            rules = rules_of(config)
             templates = templates_of(config)
         body = bodies.decode(raw)
     except bodies.Malformed as wrong:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
+from receiver.domain.digest import Digest, shared_matchers, source
 from receiver.domain.incident import Incident, Kind, Line, Member, Ownership, muting
 from receiver.domain.matcher import group_key_matchers
 from receiver.domain.person import Actor
@@ -13,6 +14,7 @@ from receiver.domain.silence import (
     COMMENT_LIMIT,
     DURATIONS,
     GROUP_SCOPE,
+    SHARED_SCOPE,
     Silence,
     SilenceState,
     alert_scope,
@@ -46,6 +48,7 @@ class Action:
     comment: str = ""
     silence: str = ""  # for unsilence: the silence's id, or empty for all
     trace: str = ""
+    revision: int = 0  # of a digest, as clicked: what it showed then is acted on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Verdict:
     lines: tuple[Line, ...] = ()
     silences: tuple[Silence, ...] = ()  # those that Alertmanager must now be told of
     members: tuple[Member, ...] = ()  # alerts that the action itself ends
+    done: int = 0  # of a digest: the incidents that the action changed,
+    left: int = 0  # and those that it left as they were
 
 
 def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
@@ -75,6 +80,33 @@ def decide(known: Incident, members: Sequence[Member], action: Action, now: int)
         case ActionKind.RESOLVE:
             return _resolve(known, members, action, now)
     assert_never(action.kind)
+
+
+def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> Verdict:
+    """Decide what a click does to a digest itself; ``digest`` is what it showed when clicked.
+
+    What an acknowledgement does to each gathered incident is decided for each of them.
+    """
+    if known.closed_at is not None:
+        return Verdict(reason=ActionReason.RESOLVED_ALREADY)
+    match action.kind:
+        case ActionKind.ACKNOWLEDGE:
+            return _done(known._replace(ack=Ownership(action.actor, now)), action, now)
+        case ActionKind.SILENCE:
+            return _silence_shared(known, digest, action, now)
+        case ActionKind.UNSILENCE:
+            return _unsilence(known, action, now)
+        case _:
+            return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
+
+
+def _silence_shared(known: Incident, digest: Digest, action: Action, now: int) -> Verdict:
+    if action.duration not in DURATIONS or action.scope != SHARED_SCOPE:
+        return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
+    owner = source(digest)
+    if known.silences and known.source != owner:  # its silences live in another Alertmanager
+        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
+    return _request(known._replace(source=owner), shared_matchers(digest), action, now)
 
 
 def raise_revision(incident: Incident, now: int, trace: str) -> Incident:
@@ -113,7 +145,13 @@ def _silence(known: Incident, members: Sequence[Member], action: Action, now: in
         return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
     if known.kind is not Kind.ALERTS:
         return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
-    matchers = scope_matchers(known, members, action.scope)
+    return _request(known, scope_matchers(known, members, action.scope), action, now)
+
+
+def _request(
+    known: Incident, matchers: tuple[tuple[str, str], ...], action: Action, now: int
+) -> Verdict:
+    """Record the intent to silence what these matchers mean."""
     if not matchers:
         return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
     if any(_same(silence, matchers) for silence in known.silences):

@@ -9,6 +9,7 @@ from receiver.domain.incident import Incident, Kind, Member, state
 from receiver.domain.reason import CardReason, NotifyReason, State
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import SilenceState
+from receiver.domain.units import Units
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -22,6 +23,13 @@ UNSEEN_GRACE = 30 * SECOND
 AFTER_CLICK = SECOND
 # The platform waits 3 s for the answer to a click; Alertmanager gets half of them.
 ANSWER_WITHIN = 1_500
+
+
+# A digest on a channel that cannot edit is posted at most this often.
+DIGEST_POST_APART = MINUTE
+# What a card's ``digest`` says besides the number of one.
+NO_DIGEST = 0
+LEISURE = -1  # a digest showed it, and the storm is over: it is shown when nothing else waits
 
 
 class Rung(IntEnum):
@@ -38,6 +46,7 @@ class CardState(StrEnum):
 
     OPEN = "open"  # shown or to be shown
     DEAD = "dead"  # rejected for good: a dead letter until something changes or it is replayed
+    MOVED = "moved"  # rejected for good, and taken over by the fallback target
 
 
 class Marks(NamedTuple):
@@ -62,6 +71,7 @@ class Shown(NamedTuple):
     ack: str
     handled: str
     silences: tuple[tuple[str, SilenceState], ...]
+    episodes: int = 0  # of the incident so far
 
 
 class Attempt(NamedTuple):
@@ -117,6 +127,11 @@ class Card:
     mentions_dropped: bool = False
     problem: str = ""
     trace: str = ""
+    units: Units = Units()  # noqa: RUF009  (an immutable value)
+    digest: int = NO_DIGEST  # the open digest that shows its incident meanwhile, or LEISURE
+    quiet: bool = False  # a digest showed it first: its own appearance calls nobody
+    fallback: str = ""
+    moved_from: str = ""  # the target that refused it
 
 
 class Ability(StrEnum):
@@ -185,7 +200,7 @@ def picture(incident: Incident, members: Sequence[Member]) -> Shown:
         state=state(incident, members),
         firing=sum(member.firing for member in members),
         marks=Marks(
-            incident.joined,
+            incident.joined - incident.hushed,
             incident.raised,
             incident.reopened,
             incident.repeated,
@@ -197,6 +212,7 @@ def picture(incident: Incident, members: Sequence[Member]) -> Shown:
         ack="" if incident.ack is None else incident.ack.actor.open_id,
         handled="" if incident.handled is None else incident.handled.actor.open_id,
         silences=tuple((silence.id, silence.state) for silence in incident.silences),
+        episodes=incident.joined,
     )
 
 
@@ -217,6 +233,7 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
     return (
         (CardReason.ALL_RESOLVED, resolved),
         (CardReason.REOPENED, now.marks.reopened > last.marks.reopened),
+        (CardReason.FLAPPING, last.state is State.RESOLVED and now.state is not State.RESOLVED),
         (CardReason.SEVERITY_RAISED, now.marks.raised > last.marks.raised),
         (CardReason.NEW_ALERTS, now.marks.joined > last.marks.joined),
         (CardReason.SILENCE_FAILED, now.marks.failed > last.marks.failed),
@@ -274,37 +291,63 @@ def next_step(
     card: Card, incident: Incident, members: Sequence[Member], ability: Ability, now: int
 ) -> Step:
     """Decide, at the moment of sending, what to do with a card."""
-    if card.state is CardState.DEAD:
+    step = _next(card, incident, members, ability, now)
+    if incident.kind is Kind.DIGEST and isinstance(step, Create | Patch):
+        return replace(step, reason=_digest_reason(step.reason, incident))
+    return step
+
+
+def _next(
+    card: Card, incident: Incident, members: Sequence[Member], ability: Ability, now: int
+) -> Step:
+    if card.state is not CardState.OPEN or card.digest > NO_DIGEST:
         return Wait(None)
     news = picture(incident, members)
     if card.last is None and card.attempt is None:
         if card.shown >= card.wanted:
             return Wait(None)
-        if _unseen(card, incident):
+        if unseen(card, incident):
             return Settle(CardReason.NEVER_SHOWN)
     if ability is Ability.POSTS_ONLY or card.rung is Rung.TEXT:
         # A text cannot be edited into anything, whatever the channel can do with cards.
-        return _next_post(card, news)
+        return _next_post(card, incident, news, now)
     if not card.message_id:
         return _next_create(card, news, now)
     return _next_edit(card, news, now)
 
 
-def _unseen(card: Card, incident: Incident) -> bool:
+def unseen(card: Card, incident: Incident) -> bool:
     """Whether an incident came and went before anyone could be shown it, and may be left so."""
-    over = incident.closed_at is not None and incident.kind is not Kind.MESSAGE
+    over = incident.closed_at is not None and incident.kind in (Kind.ALERTS, Kind.AGENT)
     if not over or card.tried or incident.rank <= CRITICAL:
         return False
     return (incident.closed_at or 0) - incident.opened_at < UNSEEN_GRACE
 
 
-def _next_post(card: Card, news: Shown) -> Step:
+def _next_post(card: Card, incident: Incident, news: Shown, now: int) -> Step:
     if card.shown >= card.wanted:
         return Wait(None)
+    if incident.kind is Kind.DIGEST:
+        return _next_digest_post(card, incident, news, now)
     if card.generation > 1 and not card.shown:
         return Post(CardReason.REPLACED)  # in the place of a card that can be edited no more
     reason = why_edit(card.last, news)
+    if card.last is not None and card.last.state is news.state is State.RESOLVED:
+        return Settle(_quiet(reason))  # it came and went again: nobody need read of it now
     return Post(reason) if reason in POSTED else Settle(_quiet(reason))
+
+
+def _next_digest_post(card: Card, incident: Incident, news: Shown, now: int) -> Step:
+    again = 0 if card.sent_at is None else card.sent_at + DIGEST_POST_APART
+    if now < again:
+        return Wait(again)
+    return Post(_digest_reason(why_edit(card.last, news), incident))
+
+
+def _digest_reason(reason: CardReason, incident: Incident) -> CardReason:
+    if reason in (CardReason.LATE, CardReason.REPLACED, CardReason.SETTLED_AGAIN):
+        return reason
+    return CardReason.DIGEST if incident.closed_at is None else CardReason.DIGEST_CLOSED
 
 
 def _quiet(reason: CardReason) -> CardReason:
@@ -317,6 +360,8 @@ def _next_create(card: Card, news: Shown, now: int) -> Step:
         return Replace(CardReason.REPLACED, duplicate=True)
     if card.generation > 1 and card.last is not None:
         return Create(CardReason.REPLACED)
+    if card.moved_from and card.last is None:
+        return Create(CardReason.MOVED)
     return Create(why_edit(None, news))
 
 

@@ -41,6 +41,10 @@ class CardReason(StrEnum):
     REPEAT = "repeat"
     MESSAGE = "message"
     SETTLED_AGAIN = "settled_again"  # an edit repeated because its last outcome is unknown
+    FLAPPING = "flapping"  # re-opened once more, and nobody is called for it
+    DIGEST = "digest"  # many incidents gathered in one card
+    DIGEST_CLOSED = "digest_closed"  # the storm is over
+    MOVED = "moved"  # the fallback target took over
     REPLACED = "replaced"  # a new generation took the place of the old message
     UNCHANGED = "unchanged"
     NO_EDIT = "no_edit"

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from receiver.domain.card import (
     MINUTE,
+    NO_DIGEST,
     SECOND,
     SETTLE_AGAIN,
     Call,
@@ -23,6 +24,7 @@ from receiver.domain.card import (
     Wait,
     replaced,
 )
+from receiver.domain.incident import Incident
 from receiver.domain.outcome import (
     Delivered,
     Outcome,
@@ -32,6 +34,7 @@ from receiver.domain.outcome import (
     RetryReason,
 )
 from receiver.domain.reason import CardReason, State
+from receiver.domain.units import bury, give_away, show, suppress
 
 BACKOFF_BASE = SECOND // 2
 BACKOFF_CAP = MINUTE
@@ -47,7 +50,8 @@ class Settlement:
 
     card: Card
     delivered: bool = False
-    dead: str = ""
+    dead: str = ""  # why it was given up just now: a dead letter, or moved
+    moved: str = ""  # the fallback target that takes over
     possible_duplicate: bool = False
 
 
@@ -107,6 +111,8 @@ def _delivered(card: Card, sent: Sent, receipt: str, now: int) -> Card:
         sent_at=now if first else card.sent_at,
         called=max(card.called, sent.revision) if first else card.called,
         marks=sent.shown.marks if first else _heeded(card.marks, sent.shown),
+        units=show(card.units, sent.shown.episodes),
+        digest=NO_DIGEST,
     )
     return _due(shown, now)
 
@@ -185,7 +191,7 @@ def _rejected(card: Card, sent: Sent, rejected: Rejected, now: int) -> Settlemen
             # A card cannot be edited into a text: the text is a message of its own.
             return Settlement(card=replace(replaced(card, now), rung=Rung.TEXT))
         return Settlement(card=replace(card, rung=lower, attempt=None, due_at=now))
-    return dead_letter(card, rejected)
+    return dead_letter(card, rejected, sent.shown.episodes)
 
 
 def _is_lost(call: Call, reason: RejectReason) -> bool:
@@ -195,23 +201,26 @@ def _is_lost(call: Call, reason: RejectReason) -> bool:
     return reason is RejectReason.GONE and call in (Call.PATCH, Call.REPLY)
 
 
-def dead_letter(card: Card, rejected: Rejected) -> Settlement:
-    """Give a card up until something changes, or it is replayed.
+def dead_letter(card: Card, rejected: Rejected, joined: int) -> Settlement:
+    """Give a card up: its fallback target takes over, or it waits for a change or a replay.
 
-    A create that may have been accepted is kept: only its exact repetition finds out.
+    A create that may have been accepted is kept: only its exact repetition finds out. ``joined``
+    is how many episodes its incident has had.
     """
     unsure = card.attempt is not None and card.attempt.ambiguous
     why = f"{rejected.reason}: {rejected.detail}" if rejected.detail else str(rejected.reason)
+    moved = bool(card.fallback)
     dead = replace(
         card,
-        state=CardState.DEAD,
+        state=CardState.MOVED if moved else CardState.DEAD,
+        units=give_away(card.units, joined) if moved else bury(card.units, joined),
         problem=why,
         due_at=None,
         attempt=card.attempt if unsure else None,
         settle_at=None,
         unknown_since=None,
     )
-    return Settlement(card=dead, dead=rejected.reason)
+    return Settlement(card=dead, dead=rejected.reason, moved=card.fallback)
 
 
 _CALLS: dict[type[Step], Call] = {
@@ -222,12 +231,18 @@ _CALLS: dict[type[Step], Call] = {
 }
 
 
-def taken(card: Card, step: Step, revision: int, now: int) -> Card:
+def taken(card: Card, step: Step, incident: Incident, now: int) -> Card:
     """Return the card as a step begins: in flight for a call, settled or put off for none."""
     match step:
         case Settle():
-            shown = max(card.shown, revision)
-            return replace(card, shown=shown, failures=0, unknown_since=None, due_at=now)
+            return replace(
+                card,
+                shown=max(card.shown, incident.revision),
+                failures=0,
+                unknown_since=None,
+                due_at=now,
+                units=suppress(card.units, incident.joined),
+            )
         case Wait(None) if card.reply_at is not None:
             # Nobody need be called any more; the next reply is another one, with its own uuid.
             return replace(card, due_at=None, reply_at=None, called=card.called + 1)

@@ -18,6 +18,7 @@ DURATIONS: dict[str, int] = {
     "24h": 24 * HOUR,
 }
 GROUP_SCOPE = "group"
+SHARED_SCOPE = "shared"  # what all alerts of a digest share
 CONFIRM_WITHIN = MINUTE  # an intent that Alertmanager has not confirmed by then has failed
 COMMENT_LIMIT = 200
 

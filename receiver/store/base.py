@@ -6,11 +6,13 @@ from typing import NamedTuple, Protocol
 
 from receiver.domain.action import Action, Conclusion, Verdict
 from receiver.domain.card import Ability, Card, Step
+from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Member, Notice, Rules
-from receiver.domain.outcome import Outcome, Rejected
+from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.reason import BodyReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
+from receiver.store.accounts import Discrepancy, Totals
 
 # Errors:
 #
@@ -50,10 +52,11 @@ class Applied(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """An incident as of one moment, with its alerts."""
+    """An incident as of one moment, with its alerts; a digest, with what it gathers."""
 
     incident: Incident
     members: tuple[Member, ...]
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,25 @@ class Due(NamedTuple):
     card: int
     rank: int
     message_id: str
+    leisure: bool = False  # a digest showed it already
+    since: int = 0  # when the oldest revision that is not shown was accepted (Unix ms)
+
+
+class Load(NamedTuple):
+    """What waits in a target to be shown for the first time."""
+
+    target: str
+    lesser: int  # cards of incidents that are not critical and go on
+    late: int  # cards of incidents that are over
+    digest: int  # the open digest's number, or 0
+
+
+class Gathering(NamedTuple):
+    """What a digest took in; ``more`` says that there is more to take."""
+
+    digest: int
+    taken: int
+    more: bool
 
 
 class Queue(NamedTuple):
@@ -151,7 +173,9 @@ class Store(Protocol):
     9. Calls that were answered, or cut off, are remembered longer than the longest limit window.
     10. What an incident went through is in its timeline, in order, and never changed.
     11. A body in quarantine is kept once, with a count; the total is bounded.
-    12. The cost of a change does not grow with the number of incidents that are over.
+    12. Each unit, an (episode, target), is in exactly one state; the totals change in the
+        transaction that moves it.
+    13. The cost of a change does not grow with the number of incidents that are over.
     """
 
     async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
@@ -211,6 +235,39 @@ class Store(Protocol):
 
         Their calls may have been made, so they count as answered now, against their keys.
         """
+
+    async def loads(self) -> Sequence[Load]:
+        """Return what waits in each target where something waits, or a digest is open."""
+
+    async def gather(self, target: str, now: int, *, late: bool = False) -> Gathering:
+        """Take what waits in a target into its open digest, or a new one.
+
+        With ``late``, what ended unseen, into one of its own that is closed at once; nothing
+        where it is little.
+        """
+
+    async def disperse(self, target: str, now: int) -> int:
+        """Close a target's digest; return how many incidents of it still fire."""
+
+    async def hasten(self, scope: str, now: int) -> int:
+        """Make cards due that wait for another try; ``scope`` is a target, or a channel's name."""
+
+    async def revive_matching(
+        self, scope: str, reasons: Sequence[RejectReason], now: int, most: int = 500
+    ) -> int:
+        """Try a scope's dead letters again that died for these reasons; return how many."""
+
+    async def probe(self, scope: str, reasons: Sequence[RejectReason], now: int) -> int:
+        """Try the most urgent of them again; return its number, or 0."""
+
+    async def counted(self) -> dict[str, int]:
+        """Return the durable counters: calls by key, of keys that count a month's."""
+
+    async def units(self) -> Totals:
+        """Return how many units there are in each state, in one snapshot."""
+
+    async def selfcheck(self) -> tuple[Discrepancy, ...]:
+        """Return where the totals are not what the rows say."""
 
     async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
         """Make a card a dead letter without a call."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from receiver.domain.absorb import absorb, share
 from receiver.domain.action import (
     Action,
     Conclusion,
@@ -28,16 +29,20 @@ from receiver.domain.card import (
     Step,
     next_step,
 )
-from receiver.domain.incident import Change, Incident, Line, Member, Notice, Rules, absorb, share
-from receiver.domain.outcome import Delivered, Outcome, Rejected
+from receiver.domain.incident import Change, Incident, Kind, Line, Member, Notice, Placement, Rules
+from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason
 from receiver.domain.reason import ActionReason, BodyReason, CardReason
 from receiver.domain.settle import Sent, Settlement, crashed, dead_letter, settle, taken
 from receiver.domain.silence import SilenceState
+from receiver.domain.units import Units, bury, give_away, suppress
 from receiver.store import statements as sql
-from receiver.store.base import Acted, Applied, KeysOf, Work
-from receiver.store.codec import decode_card, group_digest
+from receiver.store.accounts import accept, forget, move
+from receiver.store.base import Acted, Applied, KeysOf, Snapshot, Work
+from receiver.store.codec import decode_card, group_digest, new_card
+from receiver.store.gathering import act_on, mirror, tell
 from receiver.store.holders import Holders
 from receiver.store.rows import (
+    insert_card,
     keep_change,
     keep_incident,
     keep_lines,
@@ -47,6 +52,7 @@ from receiver.store.rows import (
     load_snapshot,
     newest_of_group,
     put_card,
+    put_moved,
 )
 
 Connection = sqlite3.Connection
@@ -55,6 +61,9 @@ ONCE_FOR = 24 * 3_600_000  # an agent's message id is shown once in this time
 QUARANTINE_MOST = 1_000
 QUARANTINE_BYTES = 256 << 20
 CALLS_KEPT = 120_000  # twice the longest limit window
+MONTH = "month:"  # what a limit key begins with that counts the calls of a month
+RETENTION = "retention"  # why what was never shown is suppressed when it is forgotten
+DEAD_LOOKED_AT = 5_000
 
 
 def apply_notice(
@@ -128,7 +137,7 @@ def act(db: Connection, action: Action, now: int) -> Acted:
     if snapshot is None or (action.card and (card is None or card.incident != action.incident)):
         return Acted(verdict=Verdict(reason=ActionReason.UNKNOWN_CARD))
     if db.execute(sql.ACTION, (action.id,)).fetchone() is None:
-        verdict = _judge(snapshot.incident, snapshot.members, card, action, now)
+        verdict = _judge(db, snapshot, card, action, now)
         _keep_action(db, action, verdict, now)
     else:
         verdict = Verdict(reason=ActionReason.REPEATED)
@@ -148,11 +157,13 @@ def act(db: Connection, action: Action, now: int) -> Acted:
 
 
 def _judge(
-    incident: Incident, members: Sequence[Member], card: Card | None, action: Action, now: int
+    db: Connection, snapshot: Snapshot, card: Card | None, action: Action, now: int
 ) -> Verdict:
     if card is not None and action.generation and action.generation != card.generation:
         return Verdict(reason=ActionReason.OLD_CARD)
-    return decide(incident, members, action, now)
+    if snapshot.incident.kind is Kind.DIGEST:
+        return act_on(db, snapshot.incident, action, now)
+    return decide(snapshot.incident, snapshot.members, action, now)
 
 
 def _keep_action(db: Connection, action: Action, verdict: Verdict, now: int) -> None:
@@ -186,6 +197,9 @@ def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
     verdict = conclude(snapshot.incident, told, now)
     if verdict.incident is not None:
         keep_incident(db, verdict.incident, verdict.lines, now)
+        if verdict.incident.kind is Kind.DIGEST:
+            for silence in verdict.silences:
+                mirror(db, told.incident, silence, now)
     if not any(silence.state is SilenceState.EXPIRING for silence in verdict.silences):
         db.execute(sql.DROP_INTENT, (told.silence,))
     return verdict.incident is not None
@@ -214,8 +228,8 @@ def begin(db: Connection, number: int, ability: Ability, now: int) -> Work | Non
     if snapshot is None:
         return None
     step = next_step(card, snapshot.incident, snapshot.members, ability, now)
-    after = taken(card, step, snapshot.incident.revision, now)
-    put_card(db, after)
+    after = taken(card, step, snapshot.incident, now)
+    put_moved(db, card, after, step.reason if isinstance(step, Settle) else "")
     keep_lines(db, card.incident, _step_lines(card, step), now, "")
     return Work(card=after, snapshot=snapshot, step=step)
 
@@ -248,11 +262,69 @@ def release(db: Connection, number: int, due_at: int) -> None:
 def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> None:
     """Make a card a dead letter without a call."""
     card = load_card(db, number)
-    if card is not None:
-        settlement = dead_letter(card, rejected)
-        put_card(db, settlement.card)
-        detail = f"{card.target}: {settlement.card.problem}"
-        keep_lines(db, card.incident, (Line("dead_lettered", detail),), now, "")
+    snapshot = None if card is None else load_snapshot(db, card.incident)
+    if card is not None and snapshot is not None and card.state is CardState.OPEN:
+        settlement = dead_letter(card, rejected, snapshot.incident.joined)
+        _bury(db, card, settlement, now, "")
+
+
+def _bury(db: Connection, card: Card, settlement: Settlement, now: int, trace: str) -> None:
+    """Write a card that was given up; its fallback, if it has one, takes over."""
+    snapshot = load_snapshot(db, card.incident)
+    if snapshot is None:
+        return
+    joined = snapshot.incident.joined  # episodes may have begun while the call was under way
+    given_up = settlement.card
+    detail = f"{card.target}: {given_up.problem}"
+    if settlement.moved:
+        units = give_away(given_up.units, joined)
+        line = Line(CardReason.MOVED, f"to {settlement.moved}; {detail}")
+        keep_lines(db, card.incident, (line,), now, trace)
+        _take_over(db, card, settlement.moved, snapshot.incident, units, now)
+    else:
+        units = bury(given_up.units, joined)
+        if card.problem != given_up.problem:  # a probe that fails again is no news
+            keep_lines(db, card.incident, (Line("dead_lettered", detail),), now, trace)
+    put_moved(db, card, replace(given_up, units=units), CardReason.MOVED)
+
+
+def _take_over(
+    db: Connection, card: Card, target: str, incident: Incident, units: Units, now: int
+) -> None:
+    """Make the card in the fallback target; what was not shown yet is pending there."""
+    unshown = units.suppressed - card.units.suppressed
+    placement = Placement(target, card.mention, card.notify)
+    value = new_card(
+        placement,
+        plain=incident.plain,
+        base=incident.joined - unshown,
+        moved_from=card.target,
+    )
+    if insert_card(db, card.incident, incident, target, value, now):
+        accept(db, unshown)
+
+
+def hasten(db: Connection, scope: str, now: int) -> int:
+    """Make cards due that wait for another try."""
+    return db.execute(sql.HASTEN, (scope, now)).rowcount
+
+
+def revive_matching(
+    db: Connection, scope: str, reasons: tuple[RejectReason, ...], now: int, most: int
+) -> list[int]:
+    """Try a scope's dead letters again that died for these reasons, the most urgent first."""
+    revived: list[int] = []
+    for row in db.execute(sql.DEAD_IN_SCOPE, (scope, DEAD_LOOKED_AT)).fetchall():
+        card = decode_card(row)
+        if len(revived) < most and died_of(card) in reasons and revive(db, card.id, now):
+            revived.append(card.id)
+    return revived
+
+
+def died_of(card: Card) -> RejectReason | None:
+    """Return why a card became a dead letter."""
+    name = card.problem.partition(":")[0]
+    return next((reason for reason in RejectReason if reason == name), None)
 
 
 def age(db: Connection, before: int, now: int) -> int:
@@ -293,14 +365,23 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     if card.in_flight is not sent.call:  # kept by an earlier try, whose answer came too late
         return Settlement(card=card, delivered=isinstance(outcome, Delivered))
     settlement = settle(card, sent, outcome, now, luck)
-    put_card(db, settlement.card)
+    if settlement.dead:
+        _bury(db, card, settlement, now, sent.trace)
+    else:
+        put_moved(db, card, settlement.card, "")
     keep_lines(db, card.incident, _lines(settlement, sent, card), now, sent.trace)
+    if settlement.delivered and sent.call is not Call.REPLY:
+        tell(db, card.incident, sent.revision, card.target, now)
     return settlement
 
 
 def _keep_call(db: Connection, keys: Sequence[str], now: int) -> None:
-    if keys:
-        db.execute(sql.INSERT_CALL, (now, msgspec.json.encode(keys).decode()))
+    windows = [key for key in keys if not key.startswith(MONTH)]
+    for key in keys:
+        if key.startswith(MONTH):
+            db.execute(sql.COUNT_UP, (key,))
+    if windows:
+        db.execute(sql.INSERT_CALL, (now, msgspec.json.encode(windows).decode()))
 
 
 def _lines(settlement: Settlement, sent: Sent, card: Card) -> list[Line]:
@@ -310,8 +391,6 @@ def _lines(settlement: Settlement, sent: Sent, card: Card) -> list[Line]:
         lines.append(Line(f"{kind}_{sent.reason}", card.target))
     if settlement.possible_duplicate:
         lines.append(Line("possible_duplicate", card.target))
-    if settlement.dead:
-        lines.append(Line("dead_lettered", f"{card.target}: {settlement.card.problem}"))
     if settlement.card.generation > card.generation:
         lines.append(Line(f"card_{CardReason.REPLACED}", card.target))
     return lines
@@ -331,10 +410,28 @@ def recover(db: Connection, now: int, busy: tuple[int, ...], keys: KeysOf) -> li
     return cut_off
 
 
+def _forget(db: Connection, number: int) -> None:
+    """Close the accounts of an incident's cards; what nobody was shown is suppressed."""
+    snapshot = load_snapshot(db, number)
+    if snapshot is None:
+        return
+    joined = snapshot.incident.joined
+    for row in db.execute(sql.CARDS_OF, (number,)).fetchall():
+        card = decode_card(row)
+        if card.state is CardState.MOVED:
+            joined_here = joined - card.units.pending(joined)
+        else:
+            joined_here = joined
+        units = suppress(card.units, joined_here)
+        move(db, card.units, units, RETENTION)
+        forget(db, units, joined_here)
+
+
 def prune(db: Connection, before: int, most: int) -> int:
     """Forget incidents that ended before then."""
     over = [row[0] for row in db.execute(sql.OVER, (before, most)).fetchall()]
     for number in over:
+        _forget(db, number)
         for statement in sql.DROP_INCIDENT:
             db.execute(statement, (number,))
     db.execute(sql.DROP_QUARANTINE, (before, most))

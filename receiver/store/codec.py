@@ -7,16 +7,21 @@ from functools import lru_cache
 import msgspec
 
 from receiver.domain.card import Card, CardState, Rung
+from receiver.domain.digest import Gathered
 from receiver.domain.incident import Incident, Member, Placement
+from receiver.domain.units import Units
 
 encode = msgspec.json.Encoder().encode
 _incident = msgspec.json.Decoder(Incident)
 _member = msgspec.json.Decoder(Member)
 _card = msgspec.json.Decoder(Card)
+_gathered = msgspec.json.Decoder(Gathered)
 
 # One row of the table of cards:
-# id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, value
-CardRow = tuple[int, int, str, int, int, int | None, int, int, int, bytes]
+# id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, digest, value
+CardRow = tuple[int, int, str, int, int, int | None, int, int, int, int, bytes]
+
+STATES = (CardState.OPEN, CardState.DEAD, CardState.MOVED)  # by their number in that row
 
 
 def group_digest(source: str, receiver: str, group_key: str) -> bytes:
@@ -35,9 +40,14 @@ def decode_member(value: bytes) -> Member:
     return _member.decode(value)
 
 
+def decode_gathered(value: bytes) -> Gathered:
+    """Return an incident as a digest keeps it."""
+    return _gathered.decode(value)
+
+
 def decode_card(row: CardRow) -> Card:
     """Return a card as kept; what has a column of its own is read from there."""
-    number, incident, target, wanted, shown, due_at, pending_since, dead, _, value = row
+    number, incident, target, wanted, shown, due_at, pending_since, dead, _, digest, value = row
     return replace(
         _card.decode(value),
         id=number,
@@ -47,13 +57,17 @@ def decode_card(row: CardRow) -> Card:
         shown=shown,
         due_at=due_at,
         pending_since=pending_since,
-        state=CardState.DEAD if dead else CardState.OPEN,
+        state=STATES[dead],
+        digest=digest,
     )
 
 
 @lru_cache(maxsize=1024)
-def new_card(placement: Placement, *, plain: bool) -> bytes:
-    """Return the value of a card that nothing has happened to yet."""
+def new_card(placement: Placement, *, plain: bool, base: int = 0, moved_from: str = "") -> bytes:
+    """Return the value of a card that nothing has happened to yet.
+
+    ``base`` is how many of its incident's episodes are not its own.
+    """
     card = Card(
         id=0,
         incident=0,
@@ -61,5 +75,8 @@ def new_card(placement: Placement, *, plain: bool) -> bytes:
         mention=placement.mention,
         notify=placement.notify,
         rung=Rung.TEXT if plain else Rung.WHOLE,
+        units=Units(base=base),
+        fallback=placement.fallback,
+        moved_from=moved_from,
     )
     return encode(card)

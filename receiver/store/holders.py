@@ -8,11 +8,16 @@ from collections.abc import Iterable
 
 
 class Holders:
-    """Open incidents by fingerprint; too many are named after a rollback, never too few."""
+    """Open incidents by fingerprint; never too few, if it is renewed after a rollback."""
 
     def __init__(self, rows: Iterable[tuple[str, int]] = ()) -> None:
         """Begin with (fingerprint, incident) of all open incidents."""
         self._held: dict[str, int | tuple[int, ...]] = {}
+        self.renew(rows)
+
+    def renew(self, rows: Iterable[tuple[str, int]]) -> None:
+        """Begin again: what was noted of changes that were undone is forgotten."""
+        self._held.clear()
         for fingerprint, incident in rows:
             self.add((fingerprint,), incident)
 

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from receiver.domain.action import next_lapse
-from receiver.domain.card import Card, CardState
-from receiver.domain.incident import Change, Incident, Line, Member, Placement
+from receiver.domain.card import Card
+from receiver.domain.digest import LATE_KEY, Digest, make
+from receiver.domain.incident import Change, Incident, Kind, Line, Member, Placement
 from receiver.domain.reason import BodyReason
 from receiver.store import statements as sql
+from receiver.store.accounts import accept, move
 from receiver.store.base import Snapshot
 from receiver.store.codec import (
+    STATES,
     decode_card,
+    decode_gathered,
     decode_incident,
     decode_member,
     encode,
@@ -42,7 +46,15 @@ def load_snapshot(db: Connection, incident: int) -> Snapshot | None:
         load_members(db, incident).values(),
         key=lambda member: (not member.firing, member.rank, member.since, member.fingerprint),
     )
-    return Snapshot(decode_incident(incident, row[1]), tuple(members))
+    found = decode_incident(incident, row[1])
+    digest = _load_digest(db, found) if found.kind is Kind.DIGEST else None
+    return Snapshot(found, tuple(members), digest)
+
+
+def _load_digest(db: Connection, incident: Incident) -> Digest:
+    rows = db.execute(sql.GATHERED, (incident.id,)).fetchall()
+    late = incident.group_key.startswith(LATE_KEY)
+    return make((decode_gathered(value) for (value,) in rows), late=late)
 
 
 def keep_change(
@@ -53,7 +65,7 @@ def keep_change(
     if incident is None:
         return 0
     if change.opened:
-        number = _insert(db, key, incident)
+        number = insert_incident(db, key, incident)
     else:
         number = incident.id
         update_incident(db, incident)
@@ -64,10 +76,12 @@ def keep_change(
     if not change.raised:
         return number
     keep_lines(db, number, change.lines, now, incident.trace)
-    if not change.opened:
-        raise_cards(db, incident, now)
+    raised = 0 if change.opened else raise_cards(db, incident, now)
+    placed = 0
     if change.reason in _PLACING:
-        place(db, number, incident, placements, now)
+        base = incident.joined - change.joined
+        placed = place(db, number, incident, placements, now, base)
+    accept(db, change.joined * (raised + placed))
     return number
 
 
@@ -84,7 +98,8 @@ _PLACING = frozenset(
 )
 
 
-def _insert(db: Connection, key: bytes, incident: Incident) -> int:
+def insert_incident(db: Connection, key: bytes, incident: Incident) -> int:
+    """Write a new incident; return its number."""
     cursor = db.execute(sql.INSERT_INCIDENT, (key, incident.closed_at, encode(incident)))
     number = cursor.lastrowid
     if number is None:  # pragma: no cover  (an INSERT always has one)
@@ -111,19 +126,44 @@ def place(
     incident: Incident,
     placements: tuple[Placement, ...],
     now: int,
-) -> None:
-    """Give an incident a card in each target; one that is there takes over whom to call."""
-    for placement in placements:
-        values = (
-            number,
-            placement.target,
-            incident.revision,
-            now,
-            incident.rank,
-            new_card(placement, plain=incident.plain),
-        )
-        if db.execute(sql.INSERT_CARD, values).rowcount == 0:
+    base: int = 0,
+) -> int:
+    """Give an incident a card in each target; one that is there takes over whom to call.
+
+    Return how many cards are new. ``base`` is how many of its episodes are not theirs.
+    """
+    made = 0
+    for wanted in placements:
+        placement = _settled(db, number, wanted) if wanted.others else wanted
+        value = new_card(placement, plain=incident.plain, base=base)
+        if insert_card(db, number, incident, placement.target, value, now):
+            made += 1
+        else:
             _widen(db, number, placement)
+    return made
+
+
+def insert_card(
+    db: Connection, number: int, incident: Incident, target: str, value: bytes, now: int
+) -> bool:
+    """Write a new card, unless the incident has one in the target."""
+    phase = _phase(incident)
+    values = (number, target, incident.revision, now, incident.rank, phase, value)
+    return db.execute(sql.INSERT_CARD, values).rowcount > 0
+
+
+def _settled(db: Connection, number: int, placement: Placement) -> Placement:
+    """Return a placement by the app that shows the incident in that chat already, if one does."""
+    for row in db.execute(sql.CARDS_OF, (number,)).fetchall():
+        if row[2] in placement.others:
+            return placement._replace(target=row[2])
+    return placement
+
+
+def _phase(incident: Incident) -> int:
+    if incident.kind not in (Kind.ALERTS, Kind.AGENT):
+        return 2
+    return 0 if incident.closed_at is None else 1
 
 
 def _widen(db: Connection, number: int, placement: Placement) -> None:
@@ -135,9 +175,10 @@ def _widen(db: Connection, number: int, placement: Placement) -> None:
         put_card(db, replace(card, mention=mention, notify=notify))
 
 
-def raise_cards(db: Connection, incident: Incident, now: int) -> None:
-    """Make an incident's cards want its revision."""
-    db.execute(sql.RAISE_CARDS, (incident.id, incident.revision, now, incident.rank))
+def raise_cards(db: Connection, incident: Incident, now: int) -> int:
+    """Make an incident's cards want its revision; return how many there are."""
+    values = (incident.id, incident.revision, now, incident.rank, _phase(incident))
+    return db.execute(sql.RAISE_CARDS, values).rowcount
 
 
 def keep_lines(db: Connection, number: int, lines: Iterable[Line], now: int, trace: str) -> None:
@@ -166,10 +207,17 @@ def put_card(db: Connection, card: Card) -> None:
         card.shown,
         card.due_at,
         card.pending_since,
-        card.state is CardState.DEAD,
+        STATES.index(card.state),
         card.in_flight is not None,
         card.message_id,
+        card.digest,
         encode(card),
         card.id,
     )
     db.execute(sql.PUT_CARD, values)
+
+
+def put_moved(db: Connection, before: Card, after: Card, reason: str) -> None:
+    """Write a card, and count its units that left one state for another."""
+    put_card(db, after)
+    move(db, before.units, after.units, reason)

@@ -1,6 +1,11 @@
 """The SQLite schema as numbered migrations: number N brings a file from version N-1 to N."""
 
+from receiver.domain.incident import Incident
+
 Step = tuple[str, ...]
+
+# Incidents are kept as arrays: where in one its episodes are counted.
+EPISODES = Incident._fields.index("joined")
 
 MIGRATIONS: tuple[Step, ...] = (
     (
@@ -79,6 +84,49 @@ MIGRATIONS: tuple[Step, ...] = (
             last_at INTEGER NOT NULL
         )""",
         "CREATE INDEX quarantine_last ON quarantine (last_at)",
+    ),
+    (
+        "ALTER TABLE cards ADD COLUMN digest INTEGER NOT NULL DEFAULT 0",
+        # 0 while its incident goes on, 1 when that is over, 2 for what is no incident of a source.
+        "ALTER TABLE cards ADD COLUMN phase INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX cards_due",
+        # What a digest has shown already is last in its queue.
+        """CREATE INDEX cards_due
+            ON cards (target, shown > 0, digest < 0, rank, pending_since, phase)
+            WHERE due_at IS NOT NULL""",
+        "CREATE TABLE storms (target TEXT PRIMARY KEY, digest INTEGER NOT NULL) WITHOUT ROWID",
+        # joined, changed and parted are revisions of the digest; seen is one of the incident.
+        """CREATE TABLE gathered (
+            digest INTEGER NOT NULL,
+            incident INTEGER NOT NULL,
+            card INTEGER NOT NULL,
+            joined INTEGER NOT NULL,
+            changed INTEGER NOT NULL,
+            parted INTEGER,
+            seen INTEGER NOT NULL,
+            episodes INTEGER NOT NULL,
+            told INTEGER NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (digest, incident)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX gathered_incident ON gathered (incident)",
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+        # Row 1 holds the totals, row 2 the part of them whose cards were forgotten since.
+        """CREATE TABLE units (
+            id INTEGER PRIMARY KEY,
+            accepted INTEGER NOT NULL DEFAULT 0,
+            pending INTEGER NOT NULL DEFAULT 0,
+            shown INTEGER NOT NULL DEFAULT 0,
+            digested INTEGER NOT NULL DEFAULT 0,
+            suppressed INTEGER NOT NULL DEFAULT 0,
+            dead_lettered INTEGER NOT NULL DEFAULT 0
+        )""",
+        "INSERT INTO units (id) VALUES (1), (2)",
+        "CREATE TABLE suppressed (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
+        # What an earlier version accepted is not counted: its cards begin with no units.
+        f"""UPDATE cards SET value = CAST(json_set(CAST(value AS TEXT), '$.units', json_array(
+            (SELECT json_extract(CAST(i.value AS TEXT), '$[{EPISODES}]')
+             FROM incidents i WHERE i.id = cards.incident), 0, 0, 0, 0)) AS BLOB)""",  # noqa: S608  (a number of ours)
     ),
 )
 VERSION = len(MIGRATIONS)

@@ -17,18 +17,21 @@ import msgspec
 from receiver.domain.action import Action, Conclusion
 from receiver.domain.card import Ability, Card
 from receiver.domain.incident import Incident, Notice, Rules
-from receiver.domain.outcome import Outcome, Rejected
+from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
-from receiver.store import changes, schema
+from receiver.store import accounts, changes, gathering, schema
 from receiver.store import statements as sql
+from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
     Acted,
     Applied,
     Due,
     Entry,
     Figures,
+    Gathering,
     KeysOf,
+    Load,
     Queue,
     Snapshot,
     Spent,
@@ -41,13 +44,16 @@ from receiver.store.base import (
 from receiver.store.codec import decode_card, decode_incident
 from receiver.store.holders import Holders
 from receiver.store.rows import load_snapshot
-from receiver.store.writer import LOG_KEPT, Commits, Writer, failure_reason
+from receiver.store.sound import inspect, inspect_log, unusable
+from receiver.store.writer import LOG_KEPT, Commits, Writer, cause_and_cure, failure_reason
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
 
 CACHE_KIB = 32 * 1024
 STATEMENTS_CACHED = 256
+REVIVED_MOST = 500  # dead letters in one step, so that no commit is long
+LOCK_PATIENCE = 800  # ms; a click has three seconds, and readiness two, to be told of a lock
 
 
 class SqliteStore:
@@ -70,21 +76,31 @@ class SqliteStore:
         self._path = path
         self._log = Path(f"{path}-wal")
         self._lock = _lock(path)
+        self._holders = Holders()
         try:
             connection = _open(path)
-        except (sqlite3.Error, Unusable) as problem:
+            self._renew(connection)
+        except (sqlite3.Error, OSError, Unusable) as problem:
             self._lock.close()
-            if isinstance(problem, Unusable):
-                raise
-            raise _damaged(path, problem) from problem
+            if isinstance(problem, sqlite3.Error):
+                raise unusable(path, problem) from problem
+            raise
         self._connection = connection
-        self._holders = Holders(connection.execute(sql.OPEN_MEMBERS))
         self._writer = Writer(
-            connection, patience=patience, timer=timer, log_size=self._log_size, commits=commits
+            connection,
+            patience=patience,
+            timer=timer,
+            log_size=self._log_size,
+            commits=commits,
+            renew=self._renew,
         )
         self._commits = commits
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._reading = threading.local()
+
+    def _renew(self, db: Connection) -> None:
+        """Read again what is kept in memory."""
+        self._holders.renew(db.execute(sql.OPEN_MEMBERS))
 
     async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
         """Apply one body (see the protocol)."""
@@ -130,7 +146,12 @@ class SqliteStore:
     async def due(self, queue: Queue, now: int, rank: int, most: int) -> Sequence[Due]:
         """Return a queue's due cards (see the protocol)."""
         values = (queue.target, queue.shown, rank, now, most)
-        return await self._read(lambda db: [Due(*row) for row in db.execute(sql.DUE, values)])
+        return await self._read(
+            lambda db: [
+                Due(card, rank, message_id, bool(leisure), since)
+                for card, rank, message_id, leisure, since in db.execute(sql.DUE, values)
+            ]
+        )
 
     async def begin(self, card: int, ability: Ability, now: int) -> Work | None:
         """Decide what to do with a card (see the protocol)."""
@@ -161,6 +182,54 @@ class SqliteStore:
                 luck=luck,
             )
         )
+
+    async def loads(self) -> Sequence[Load]:
+        """Return what waits in each target (see the protocol)."""
+        return await self._read(gathering.loads)
+
+    async def gather(self, target: str, now: int, *, late: bool = False) -> Gathering:
+        """Take what waits in a target into a digest (see the protocol)."""
+        job = gathering.gather_late if late else gathering.gather
+        return await self._writer.submit(partial(job, target=target, now=now))
+
+    async def disperse(self, target: str, now: int) -> int:
+        """Close a target's digest (see the protocol)."""
+        return await self._writer.submit(partial(gathering.disperse, target=target, now=now))
+
+    async def hasten(self, scope: str, now: int) -> int:
+        """Make cards due that wait for another try (see the protocol)."""
+        return await self._writer.submit(partial(changes.hasten, scope=scope, now=now))
+
+    async def revive_matching(
+        self, scope: str, reasons: Sequence[RejectReason], now: int, most: int = REVIVED_MOST
+    ) -> int:
+        """Try a scope's dead letters again (see the protocol)."""
+        return len(await self._revive(scope, reasons, now, most))
+
+    async def probe(self, scope: str, reasons: Sequence[RejectReason], now: int) -> int:
+        """Try the most urgent of them again (see the protocol)."""
+        return next(iter(await self._revive(scope, reasons, now, 1)), 0)
+
+    async def _revive(
+        self, scope: str, reasons: Sequence[RejectReason], now: int, most: int
+    ) -> list[int]:
+        return await self._writer.submit(
+            partial(
+                changes.revive_matching, scope=scope, reasons=tuple(reasons), now=now, most=most
+            )
+        )
+
+    async def counted(self) -> dict[str, int]:
+        """Return the durable counters (see the protocol)."""
+        return await self._read(lambda db: dict(db.execute(sql.COUNTED).fetchall()))
+
+    async def units(self) -> Totals:
+        """Return how many units there are in each state (see the protocol)."""
+        return await self._read(accounts.totals)
+
+    async def selfcheck(self) -> tuple[Discrepancy, ...]:
+        """Return where the totals are not what the rows say (see the protocol)."""
+        return (await asyncio.to_thread(selfcheck, self._path))[1]
 
     async def recover(
         self, now: int, busy: Sequence[int], keys: KeysOf = no_keys
@@ -252,13 +321,18 @@ class SqliteStore:
     async def _read(self, work: Callable[[Connection], T]) -> T:
         if self._writer.closed:
             raise Unavailable("closed")
+        if self._writer.damage:
+            raise Unavailable("corrupt", self._writer.damage)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._readers, self._run_reader, work)
         except sqlite3.Error as problem:
             reason = failure_reason(problem)
             self._commits.failed(reason)
-            raise Unavailable(reason, str(problem)) from problem
+            said = cause_and_cure(problem)
+            if reason == "corrupt":
+                self._writer.refuse(said)  # what is written can be read no more
+            raise Unavailable(reason, said) from problem
 
     def _run_reader(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -310,14 +384,16 @@ def _lock(path: Path) -> IO[str]:
             f"store.url: {path} is in use by another receiver (process {owner}); stop it first,"
             " or give each receiver a file of its own"
         ) from problem
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
+    with contextlib.suppress(OSError):  # a full disk: the lock holds, it only bears no name
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
     return lock
 
 
 def _open(path: Path) -> Connection:
-    """Open the connection that writes, with the schema brought up to date."""
+    """Open the connection that writes: the file is sound, and its schema brought up to date."""
+    inspect_log(path)
     db = sqlite3.connect(
         path,
         isolation_level=None,
@@ -332,7 +408,9 @@ def _open(path: Path) -> Connection:
         db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute("PRAGMA temp_store = MEMORY")
+        inspect(db, path)
         migrate(db, path)
+        db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE}")
     except BaseException:
         db.close()
         raise
@@ -405,6 +483,22 @@ def _figures(db: Connection, size: int) -> Figures:
     )
 
 
+def selfcheck(path: Path) -> tuple[Totals, tuple[Discrepancy, ...]]:
+    """Count the units anew from the rows, while a receiver may be writing.
+
+    Raises:
+        Unusable: the file cannot be read.
+
+    """
+    check(path)
+    try:
+        with contextlib.closing(_open_reader(path)) as db:
+            db.execute("BEGIN")  # one snapshot for the totals and the rows
+            return accounts.recount(db)
+    except sqlite3.Error as problem:
+        raise unusable(path, problem) from problem
+
+
 def check(path: Path) -> None:
     """Look whether a start could open a store, and change nothing: a receiver may be using it.
 
@@ -424,16 +518,9 @@ def check(path: Path) -> None:
         with contextlib.closing(_open_reader(path)) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as problem:
-        raise _damaged(path, problem) from problem
+        raise unusable(path, problem) from problem
     if version > schema.VERSION:
         raise _newer(path, version)
-
-
-def _damaged(path: Path, problem: sqlite3.Error) -> Unusable:
-    return Unusable(
-        f"store.url: {path} cannot be opened: {problem}; check the disk and the file's owner,"
-        " restore a backup, or move the file away to start with an empty store"
-    )
 
 
 def _newer(path: Path, version: int) -> Unusable:

@@ -1,5 +1,7 @@
 """Every SQL statement of the SQLite engine, by name."""
 
+from receiver.store.schema import EPISODES
+
 NEWEST_OF_GROUP = "SELECT id, value FROM incidents WHERE key = ? ORDER BY id DESC LIMIT 1"
 INCIDENT = "SELECT key, value FROM incidents WHERE id = ?"
 INSERT_INCIDENT = "INSERT INTO incidents (key, closed_at, value) VALUES (?, ?, ?)"
@@ -17,15 +19,21 @@ OPEN_MEMBERS = (
     " WHERE closed_at IS NULL"
 )
 
-CARD_COLUMNS = "id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, value"
+CARD_COLUMNS = (
+    "id, incident, target, wanted, shown, due_at, pending_since, dead, in_flight, digest, value"
+)
 INSERT_CARD = (
     "INSERT OR IGNORE INTO cards (incident, target, wanted, shown, due_at, pending_since, rank,"
-    " dead, in_flight, message_id, value) VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5, 0, 0, '', ?6)"
+    " dead, in_flight, message_id, phase, value)"
+    " VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5, 0, 0, '', ?6, ?7)"
 )
+# A card that an open digest shows is not due; one that became critical waits behind nothing.
 RAISE_CARDS = (
-    "UPDATE cards SET wanted = ?2, rank = ?4, dead = 0, due_at = COALESCE(due_at, ?3),"
+    "UPDATE cards SET wanted = ?2, rank = ?4, phase = ?5, dead = 0,"
+    " digest = CASE WHEN digest < 0 AND ?4 = 0 THEN 0 ELSE digest END,"
+    " due_at = CASE WHEN digest > 0 THEN NULL ELSE COALESCE(due_at, ?3) END,"
     " pending_since = CASE WHEN shown >= wanted THEN ?3 ELSE pending_since END"
-    " WHERE incident = ?1"
+    " WHERE incident = ?1 AND dead < 2"
 )
 CARD = f"SELECT {CARD_COLUMNS} FROM cards WHERE id = ?"
 CARD_IN_TARGET = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? AND target = ?"
@@ -35,7 +43,7 @@ CARDS_WAITING = (
 )
 PUT_CARD = (
     "UPDATE cards SET wanted = ?, shown = ?, due_at = ?, pending_since = ?, dead = ?,"
-    " in_flight = ?, message_id = ?, value = ? WHERE id = ?"
+    " in_flight = ?, message_id = ?, digest = ?, value = ? WHERE id = ?"
 )
 IN_FLIGHT = f"SELECT {CARD_COLUMNS} FROM cards WHERE in_flight = 1"
 DEAD = f"SELECT {CARD_COLUMNS} FROM cards WHERE dead = 1 ORDER BY id DESC LIMIT ?"
@@ -52,10 +60,88 @@ BACKLOG = (
 )
 NEXT_DUE = "SELECT MIN(due_at) FROM cards WHERE due_at > ?"
 DUE = (
-    "SELECT id, rank, message_id FROM cards WHERE target = ?1 AND (shown > 0) = ?2 AND rank <= ?3"
+    "SELECT id, rank, message_id, digest < 0, pending_since FROM cards"
+    " WHERE target = ?1 AND (shown > 0) = ?2 AND rank <= ?3"
     " AND due_at IS NOT NULL AND due_at <= ?4 AND in_flight = 0"
-    " ORDER BY rank, pending_since LIMIT ?5"
+    " ORDER BY digest < 0, rank, pending_since LIMIT ?5"
 )
+# Of a target or of all targets of a channel.
+_IN_SCOPE = "(target = ?1 OR substr(target, 1, length(?1) + 1) = ?1 || ':')"
+HASTEN = f"UPDATE cards SET due_at = ?2 WHERE due_at > ?2 AND {_IN_SCOPE}"
+_DEAD_IN_SCOPE = f"SELECT {CARD_COLUMNS} FROM cards WHERE dead = 1 AND {_IN_SCOPE}"
+DEAD_IN_SCOPE = f"{_DEAD_IN_SCOPE} ORDER BY rank, id DESC LIMIT ?2"
+LOADS = (
+    "SELECT target, SUM(rank > 0 AND phase = 0), SUM(phase = 1) FROM cards"
+    " WHERE due_at IS NOT NULL AND (shown > 0) = 0 AND (digest < 0) = 0 GROUP BY target"
+)
+STORMS = "SELECT target, digest FROM storms"
+STORM = "SELECT digest FROM storms WHERE target = ?"
+BEGIN_STORM = "INSERT INTO storms (target, digest) VALUES (?, ?)"
+END_STORM = "DELETE FROM storms WHERE target = ?"
+_GATHERABLE = (
+    f"SELECT {CARD_COLUMNS} FROM cards WHERE target = ?1 AND (shown > 0) = 0 AND (digest < 0) = 0"
+    " AND due_at IS NOT NULL AND in_flight = 0 AND dead = 0"
+)
+LESSER = f"{_GATHERABLE} AND rank > 0 AND phase < 2 ORDER BY rank, pending_since LIMIT ?2"
+ENDED = f"{_GATHERABLE} AND phase = 1 ORDER BY rank, pending_since LIMIT ?2"
+GATHER = (
+    "INSERT OR REPLACE INTO gathered (digest, incident, card, joined, changed, parted, seen,"
+    " episodes, told, value) VALUES (?1, ?2, ?3, ?4, ?4, NULL, ?5, ?6, 0, ?7)"
+)
+# What changed since the digest last looked.
+ASTIR = (
+    "SELECT g.incident, g.card FROM gathered g JOIN cards c ON c.id = g.card"
+    " WHERE g.digest = ? AND g.parted IS NULL AND c.wanted > g.seen"
+)
+REGATHER = (
+    "UPDATE gathered SET changed = ?3, seen = ?4, episodes = ?5, value = ?6"
+    " WHERE digest = ?1 AND incident = ?2"
+)
+PART = "UPDATE gathered SET parted = ?3 WHERE digest = ?1 AND incident = ?2"
+GATHERED = "SELECT value FROM gathered WHERE digest = ? AND parted IS NULL"
+_THEN = "joined <= ?2 AND (parted IS NULL OR parted > ?2)"
+GATHERED_AS_OF = f"SELECT value FROM gathered WHERE digest = ?1 AND {_THEN}"
+GATHERED_INCIDENTS = "SELECT incident FROM gathered WHERE digest = ? AND parted IS NULL"
+GATHERED_CARDS = "SELECT card, told FROM gathered WHERE digest = ? AND parted IS NULL"
+COUNT_GATHERED = "SELECT COUNT(*) FROM gathered WHERE digest = ? AND parted IS NULL"
+UNTOLD = (
+    "SELECT incident, card, episodes, told FROM gathered"
+    " WHERE digest = ? AND changed <= ? AND told < episodes"
+)
+TOLD = "UPDATE gathered SET told = ?3 WHERE digest = ?1 AND incident = ?2"
+
+ACCEPT_UNITS = "UPDATE units SET accepted = accepted + ?1, pending = pending + ?1 WHERE id = 1"
+MOVE_UNITS = (
+    "UPDATE units SET accepted = accepted + ?2, pending = pending + ?3, shown = shown + ?4,"
+    " digested = digested + ?5, suppressed = suppressed + ?6, dead_lettered = dead_lettered + ?7"
+    " WHERE id = ?1"
+)
+SUPPRESS = (
+    "INSERT INTO suppressed (reason, count) VALUES (?1, ?2)"
+    " ON CONFLICT (reason) DO UPDATE SET count = count + ?2"
+)
+UNITS = (
+    "SELECT accepted, pending, shown, digested, suppressed, dead_lettered FROM units WHERE id = ?"
+)
+SUPPRESSED = "SELECT reason, count FROM suppressed ORDER BY reason"
+# The same, from what the cards say: a card that was moved has nothing pending.
+_UNIT = "json_extract(CAST(c.value AS TEXT), '$.units[{0}]')"
+COUNT_UNITS = (
+    "SELECT TOTAL(CASE WHEN dead = 2 THEN shown + digested + suppressed + dead_lettered"
+    " ELSE joined - base END),"
+    " TOTAL(CASE WHEN dead = 2 THEN 0"
+    " ELSE joined - base - shown - digested - suppressed - dead_lettered END),"
+    " TOTAL(shown), TOTAL(digested), TOTAL(suppressed), TOTAL(dead_lettered) FROM (SELECT c.dead,"
+    f" json_extract(CAST(i.value AS TEXT), '$[{EPISODES}]') AS joined, {_UNIT.format(0)} AS base,"
+    f" {_UNIT.format(1)} AS shown, {_UNIT.format(2)} AS digested, {_UNIT.format(3)} AS suppressed,"
+    f" {_UNIT.format(4)} AS dead_lettered FROM cards c JOIN incidents i ON i.id = c.incident)"
+)
+
+COUNT_UP = (
+    "INSERT INTO counters (name, value) VALUES (?1, 1)"
+    " ON CONFLICT (name) DO UPDATE SET value = value + 1"
+)
+COUNTED = "SELECT name, value FROM counters"
 # Cards of open incidents that nobody looks at, and that can soon be edited no more.
 AGE_CARDS = (
     "UPDATE cards SET due_at = ?1 WHERE due_at IS NULL AND dead = 0 AND message_id <> ''"
@@ -112,4 +198,6 @@ DROP_INCIDENT = (
     "DELETE FROM timeline WHERE incident = ?",
     "DELETE FROM actions WHERE incident = ?",
     "DELETE FROM intents WHERE incident = ?",
+    "DELETE FROM gathered WHERE incident = ?",
+    "DELETE FROM gathered WHERE digest = ?",
 )

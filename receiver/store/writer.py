@@ -23,6 +23,7 @@ LOG_MOST = 128 << 20
 LOG_KEPT = LOG_MOST // 2
 LOG_CHECKED_EVERY = 32  # commits
 SWEEP_EVERY = 0.1  # seconds between looks for jobs that have waited too long
+TOO_SLOW = "the store did not commit in time: look at the load of its disk"
 
 
 class _Job(NamedTuple):
@@ -40,6 +41,10 @@ class Commits(NamedTuple):
     failed: Callable[[str], None]
 
 
+def _keep(_: sqlite3.Connection) -> None:
+    """Jobs keep nothing in memory."""
+
+
 class Writer:
     """Runs jobs on the one connection that writes; each is answered after its commit."""
 
@@ -51,13 +56,20 @@ class Writer:
         timer: Callable[[], float],
         log_size: Callable[[], int],
         commits: Commits,
+        renew: Callable[[sqlite3.Connection], None] = _keep,
     ) -> None:
-        """Start the thread; ``patience`` is the longest that a caller waits, in seconds."""
+        """Start the thread; ``patience`` is the longest that a caller waits, in seconds.
+
+        ``renew`` reads again what jobs keep in memory, after some of them were undone.
+        """
         self._connection = connection
         self._patience = patience
         self._timer = timer
         self._log_size = log_size
         self._commits = commits
+        self._renew = renew
+        self._undone = False
+        self._damage = ""
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._urgent: SimpleQueue[_Job] = SimpleQueue()
@@ -73,7 +85,7 @@ class Writer:
         """Queue a job; the future ends after the commit that holds it.
 
         Raises:
-            Unavailable: too many jobs wait, or the store is closed.
+            Unavailable: too many jobs wait, the file is damaged, or the store is closed.
 
         """
         job = self._job(work)
@@ -97,6 +109,15 @@ class Writer:
         """Whether no more work is taken."""
         return self._closed
 
+    @property
+    def damage(self) -> str:
+        """What is wrong with a damaged file, and the cure; empty while it is sound."""
+        return self._damage
+
+    def refuse(self, damage: str) -> None:
+        """Take no more jobs: a damaged file keeps nothing for sure, and each write may harm it."""
+        self._damage = self._damage or damage
+
     async def close(self) -> None:
         """Finish what waits, then end the thread."""
         self._closed = True
@@ -107,6 +128,9 @@ class Writer:
     def _job(self, work: Work) -> _Job:
         if self._closed:
             raise Unavailable("closed")
+        if self._damage:
+            self._commits.failed("corrupt")
+            raise Unavailable("corrupt", self._damage)
         if self._jobs.qsize() >= QUEUE_MOST:
             raise Unavailable("capacity", f"{QUEUE_MOST} changes wait for the store")
         answer: asyncio.Future[Any] = self._loop.create_future()
@@ -120,7 +144,7 @@ class Writer:
         while pending and (pending[0][1].done() or pending[0][0] <= now):
             _, answer = pending.popleft()
             if not answer.done():
-                answer.set_exception(Unavailable("timeout", "the store did not commit in time"))
+                answer.set_exception(Unavailable("timeout", TOO_SLOW))
                 self._commits.failed("timeout")
         self._sweeper = self._loop.call_later(SWEEP_EVERY, self._sweep)
 
@@ -166,13 +190,17 @@ class Writer:
         # Nobody waits any more for a job whose answer is there, and it was never begun.
         wanted = [job for job in group if not job.answer.done()]
         try:
+            if self._undone:
+                self._renew(self._connection)
+                self._undone = False
             answers = self._together(wanted) or self._apart(wanted)
-        except sqlite3.Error as problem:
+        except Exception as problem:  # noqa: BLE001  (told to all; without this thread nobody writes)
             self._undo(group, problem)
             return
         self._folded = False
-        self._reply(answers)
+        self._undone = any(isinstance(problem, Poisoned) for _, _, problem in answers)
         self._commits.done(self._timer() - started, len(group))
+        self._reply(answers)
         self._unchecked += 1
         if self._unchecked >= LOG_CHECKED_EVERY:
             self._unchecked = 0
@@ -204,13 +232,22 @@ class Writer:
         connection.execute("COMMIT")
         return answers
 
-    def _undo(self, group: list[_Job], problem: sqlite3.Error) -> None:
+    def _undo(self, group: list[_Job], problem: Exception) -> None:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+        reason = self._note(problem)
+        self._undone = self._undone or reason != "locked"  # then no job was begun
+        failure = Unavailable(reason, cause_and_cure(problem))
+        self._reply([(job.answer, None, failure) for job in group])
+
+    def _note(self, problem: Exception) -> str:
+        """Count a failure of the store, and return its name."""
         reason = failure_reason(problem)
         self._commits.failed(reason)
-        self._reply([(job.answer, None, Unavailable(reason, str(problem))) for job in group])
+        if reason == "corrupt":
+            self.refuse(cause_and_cure(problem))
+        return reason
 
     def _reply(self, answers: list[_Answer]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop ended: nobody waits for an answer
@@ -219,8 +256,10 @@ class Writer:
     def _fold(self) -> None:
         """Fold the log back into the file, off the path of any commit where there is a choice."""
         self._folded = True
-        with contextlib.suppress(sqlite3.Error):
+        try:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as problem:  # nothing is lost, but the log grows while this lasts
+            self._note(problem)
 
 
 def _attempt(connection: sqlite3.Connection, job: _Job) -> _Answer:
@@ -272,15 +311,52 @@ def is_own_fault(problem: sqlite3.Error) -> bool:
     return getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF in _OWN_FAULTS
 
 
-def failure_reason(problem: sqlite3.Error) -> str:
+def failure_reason(problem: Exception) -> str:
     """Name a failure of the store, for the metric."""
-    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
     return {
         sqlite3.SQLITE_FULL: "disk",
         sqlite3.SQLITE_IOERR: "disk",
         sqlite3.SQLITE_READONLY: "disk",
+        sqlite3.SQLITE_CANTOPEN: "disk",
         sqlite3.SQLITE_BUSY: "locked",
         sqlite3.SQLITE_LOCKED: "locked",
         sqlite3.SQLITE_CORRUPT: "corrupt",
         sqlite3.SQLITE_NOTADB: "corrupt",
-    }.get(code, "other")
+    }.get(_code(problem), "other")
+
+
+_GOES_ON = "the receiver goes on by itself then"
+_READ_ONLY = (
+    "make the file and its folder writable for the user that runs the receiver, and look whether"
+    " the file system was mounted read-only"
+)
+_LOCKED = "find who holds it with `fuser -v` on the file, and end that"
+_DAMAGED = (
+    "stop the receiver, then restore a backup, or move the file away with its -wal to start with an"
+    " empty store"
+)
+# What to do about a failure, by SQLite's code for it: https://sqlite.org/rescode.html
+_CURES = {
+    sqlite3.SQLITE_FULL: f"the disk is full: free space on the store's disk; {_GOES_ON}",
+    sqlite3.SQLITE_IOERR: (
+        "the disk refuses to be read or written: look at the kernel's log and at the mount, which"
+        f" may have become read-only; {_GOES_ON}"
+    ),
+    sqlite3.SQLITE_READONLY: f"the file cannot be written: {_READ_ONLY}",
+    sqlite3.SQLITE_CANTOPEN: f"a file of the store cannot be opened: {_READ_ONLY}",
+    sqlite3.SQLITE_BUSY: f"another process holds a lock on the store: {_LOCKED}; {_GOES_ON}",
+    sqlite3.SQLITE_CORRUPT: f"the store is damaged: {_DAMAGED}",
+    sqlite3.SQLITE_NOTADB: f"the file is no store, or damaged: {_DAMAGED}",
+}
+
+
+def cause_and_cure(problem: Exception) -> str:
+    """Say what failed and, where SQLite's code tells, what to do about it."""
+    cure = _CURES.get(_code(problem))
+    said = str(problem) or type(problem).__name__
+    return f"{said}: {cure}" if cure else said
+
+
+def _code(problem: Exception) -> int:
+    code: int = getattr(problem, "sqlite_errorcode", 0)
+    return code & 0xFF

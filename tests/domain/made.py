@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
+from receiver.domain.absorb import absorb
 from receiver.domain.alert import Alert, fingerprint
 from receiver.domain.card import Marks, Shown
-from receiver.domain.incident import Change, Incident, Member, Notice, Placement, Rules, absorb
+from receiver.domain.incident import Change, Incident, Member, Notice, Placement, Rules
 from receiver.domain.person import Actor
 from receiver.domain.reason import State
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.domain.incident import FLAP_WINDOW, PEERS_MOST, Kind, Notice, Ownership
+from receiver.domain.absorb import PEERS_MOST
+from receiver.domain.incident import FLAP_WINDOW, Kind, Notice, Ownership
 from receiver.domain.reason import BodyReason
 from tests.domain.made import (
     LI,

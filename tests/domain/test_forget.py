@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from receiver.domain.absorb import RESOLVED_KEPT, RESOLVED_MOST
 from receiver.domain.alert import Alert, fingerprint
-from receiver.domain.incident import RESOLVED_KEPT, RESOLVED_MOST, Change
+from receiver.domain.incident import Change
 from tests.domain.made import SECOND, World, alert, notice, world
 
 
@@ -67,8 +68,8 @@ def test_no_stream_makes_a_group_grow_or_forgets_what_fires(
     stream: list[tuple[int, bool]],
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("receiver.domain.incident.RESOLVED_MOST", 4)
-        patch.setattr("receiver.domain.incident.RESOLVED_KEPT", 2)
+        patch.setattr("receiver.domain.absorb.RESOLVED_MOST", 4)
+        patch.setattr("receiver.domain.absorb.RESOLVED_KEPT", 2)
         lasting = fingerprint(alert("lasting").labels)
         made, fires = world(notice(alert("lasting"))), {lasting}
         for number, firing in stream:

@@ -153,7 +153,7 @@ class Life(RuleBasedStateMachine):
         members = tuple(self.world.members.values())
         step = next_step(self._card, self.world.known, members, Ability.EDITS, self.now)
         before = self._card
-        self.card = taken(before, step, self.world.known.revision, self.now)
+        self.card = taken(before, step, self.world.known, self.now)
         if before.generation < self._card.generation:
             self._generation_ends(before)
         if not isinstance(step, Create | Patch | Reply | Post):

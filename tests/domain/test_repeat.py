@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.domain.incident import REPEAT_AFTER, REPEAT_APART, is_repeat
+from receiver.domain.absorb import REPEAT_AFTER, REPEAT_APART, is_repeat
 from receiver.domain.reason import BodyReason
 from tests.domain.made import MINUTE, NOW, PEER, SECOND, TWIN, alert, notice, world
 

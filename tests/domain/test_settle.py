@@ -23,6 +23,7 @@ from receiver.domain.card import (
     Step,
     Wait,
 )
+from receiver.domain.incident import Incident, Kind
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import (
@@ -42,6 +43,10 @@ from receiver.domain.settle import (
 from tests.domain.made import HOUR, MINUTE, NOW, SECOND, TARGET, shown
 
 SHOWN = shown(marks=Marks(3))
+INCIDENT = Incident(
+    id=1, source="prod", receiver="team", group_key="g", kind=Kind.ALERTS, title="Disk",
+    group_labels={}, opened_at=NOW, revision=5, joined=3,
+)  # fmt: skip
 
 
 def card(call: Call, **more: object) -> Card:
@@ -220,10 +225,10 @@ def test_a_reply_that_is_refused_is_given_up_and_the_card_stays() -> None:
 
 
 def test_a_dead_letter_keeps_a_create_that_may_have_been_accepted() -> None:
-    sure = dead_letter(card(Call.CREATE), Rejected(RejectReason.TARGET)).card
+    sure = dead_letter(card(Call.CREATE), Rejected(RejectReason.TARGET), 0).card
     assert sure.attempt is None
     unsure = card(Call.CREATE, attempt=tried(ambiguous=True))
-    assert dead_letter(unsure, Rejected(RejectReason.TARGET)).card.attempt == unsure.attempt
+    assert dead_letter(unsure, Rejected(RejectReason.TARGET), 0).card.attempt == unsure.attempt
 
 
 outcomes = st.one_of(
@@ -284,23 +289,23 @@ steps = st.sampled_from(
 @given(steps)
 def test_only_a_call_is_in_flight(step: Step) -> None:
     before = card(Call.PATCH, in_flight=None, flown_at=None)
-    after = taken(before, step, 5, NOW)
+    after = taken(before, step, INCIDENT, NOW)
     flies = isinstance(step, Create | Patch | Reply | Post)
     assert (after.in_flight is not None) == flies
     assert (after.flown_at == NOW) == flies
-    assert taken(before, Settle(CardReason.NO_EDIT), 5, NOW).shown == 5
-    assert taken(before, Wait(NOW + 9), 5, NOW).due_at == NOW + 9
+    assert taken(before, Settle(CardReason.NO_EDIT), INCIDENT, NOW).shown == 5
+    assert taken(before, Wait(NOW + 9), INCIDENT, NOW).due_at == NOW + 9
 
 
 def test_a_reply_remembers_its_first_attempt() -> None:
-    first = taken(card(Call.REPLY, in_flight=None), Reply(CardReason.REPEAT), 5, NOW)
-    again = taken(first, Reply(CardReason.REPEAT), 5, NOW + MINUTE)
+    first = taken(card(Call.REPLY, in_flight=None), Reply(CardReason.REPEAT), INCIDENT, NOW)
+    again = taken(first, Reply(CardReason.REPEAT), INCIDENT, NOW + MINUTE)
     assert (first.reply_at, again.reply_at) == (NOW, NOW)
 
 
 def test_a_reply_that_is_no_longer_needed_leaves_its_id_behind() -> None:
     pending = card(Call.REPLY, in_flight=None, reply_at=NOW)
-    after = taken(pending, Wait(None), 5, NOW)
+    after = taken(pending, Wait(None), INCIDENT, NOW)
     assert (after.reply_at, after.called) == (None, 4)
 
 

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from receiver.domain.incident import share
+from receiver.domain.absorb import share
 from receiver.domain.reason import BodyReason
 from tests.domain.made import (
     NOW,

@@ -125,8 +125,8 @@ class Lives:
         self, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its rows are gone, also for the next start; what fires stays."""
-        monkeypatch.setattr("receiver.domain.incident.RESOLVED_MOST", 6)
-        monkeypatch.setattr("receiver.domain.incident.RESOLVED_KEPT", 3)
+        monkeypatch.setattr("receiver.domain.absorb.RESOLVED_MOST", 6)
+        monkeypatch.setattr("receiver.domain.absorb.RESOLVED_KEPT", 3)
         store = engine.open()
         await open_one(store, notice(N1))
         most = 0

@@ -2,6 +2,7 @@
 
 from tests.store.contract import Bodies, Cards, Clicks, Records
 from tests.store.contract_later import Leases, Lives, Routes
+from tests.store.contract_storm import Accounts, Fallbacks, Storms
 
 
 class TestBodies(Bodies):
@@ -30,3 +31,15 @@ class TestLives(Lives):
 
 class TestLeases(Leases):
     """Promise 6, while clicks are being answered."""
+
+
+class TestStorms(Storms):
+    """Promises 5 and 6, for digests."""
+
+
+class TestFallbacks(Fallbacks):
+    """Promise 5, for targets that refuse."""
+
+
+class TestAccounts(Accounts):
+    """Promise 12."""

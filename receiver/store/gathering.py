@@ -1,0 +1,260 @@
+"""Digests in the SQLite engine: what a storm gathers, what it lets go, and clicks on it."""
+
+import sqlite3
+from dataclasses import replace
+
+from receiver.domain.action import Action, ActionKind, Verdict, decide, decide_digest
+from receiver.domain.action import raise_revision as raised
+from receiver.domain.card import LEISURE, NO_DIGEST, Card, unseen
+from receiver.domain.digest import (
+    LATE_KEY,
+    SOURCE,
+    STORM_KEY,
+    Digest,
+    Gathered,
+    make,
+)
+from receiver.domain.digest import gather as drawn
+from receiver.domain.incident import Incident, Kind, Line, Placement
+from receiver.domain.reason import ActionReason
+from receiver.domain.severity import CRITICAL
+from receiver.domain.silence import Silence
+from receiver.domain.units import digest as digested
+from receiver.store import statements as sql
+from receiver.store.base import Gathering, Load, Snapshot
+from receiver.store.codec import decode_card, decode_gathered, encode, group_digest
+from receiver.store.rows import (
+    insert_incident,
+    keep_incident,
+    keep_lines,
+    load_card,
+    load_snapshot,
+    place,
+    put_card,
+    put_moved,
+)
+
+Connection = sqlite3.Connection
+
+GATHER_MOST = 1_000  # in one step, so that no commit is long
+LATE_MANY = 5  # so many that ended unseen are gathered; fewer are shown one by one
+LESSER = CRITICAL + 1
+
+
+def loads(db: Connection) -> list[Load]:
+    """Return what waits in each target, and the digest that is open there."""
+    storms = dict(db.execute(sql.STORMS).fetchall())
+    waiting = {target: (lesser, late) for target, lesser, late in db.execute(sql.LOADS)}
+    return [
+        Load(target, *waiting.get(target, (0, 0)), storms.get(target, 0))
+        for target in sorted({*waiting, *storms})
+    ]
+
+
+def gather(db: Connection, target: str, now: int) -> Gathering:
+    """Take what waits in a target into its digest, and note there what changed of the rest."""
+    found = _gatherable(db, sql.LESSER, target)
+    row = db.execute(sql.STORM, (target,)).fetchone()
+    if row is None and not found:
+        return Gathering(0, 0, more=False)
+    number = _begin(db, target, found[0][0].fallback, now) if row is None else row[0]
+    snapshot = load_snapshot(db, number)
+    if snapshot is None:  # forgotten by hand
+        db.execute(sql.END_STORM, (target,))
+        return Gathering(0, 0, more=False)
+    incident = snapshot.incident
+    revision = incident.revision if row is None else incident.revision + 1
+    changed = _follow(db, number, revision, now)
+    for card, owner in found:
+        _take(db, number, revision, card, owner)
+    if row is not None and (found or changed):
+        ack = None if found else incident.ack
+        _advance(db, incident._replace(ack=ack), target, (), now)
+    return Gathering(number, len(found), more=len(found) == GATHER_MOST)
+
+
+def gather_late(db: Connection, target: str, now: int) -> Gathering:
+    """Show what ended unseen in one card of its own, where it is much."""
+    found = _gatherable(db, sql.ENDED, target)
+    if len(found) < LATE_MANY:
+        return Gathering(0, 0, more=False)
+    incident = _digest(f"{LATE_KEY}{target}", now)._replace(closed_at=now, rank=LESSER)
+    number = _insert(db, incident, target, found[0][0].fallback, now)
+    for card, owner in found:
+        _take(db, number, 1, card, owner)
+        put_card(db, replace(card, digest=NO_DIGEST, due_at=None, attempt=None))
+    return Gathering(number, len(found), more=len(found) == GATHER_MOST)
+
+
+def disperse(db: Connection, target: str, now: int) -> int:
+    """Close a target's digest; what still fires gets a card of its own, at leisure."""
+    row = db.execute(sql.STORM, (target,)).fetchone()
+    db.execute(sql.END_STORM, (target,))
+    snapshot = None if row is None else load_snapshot(db, row[0])
+    if snapshot is None:
+        return 0
+    number = snapshot.incident.id
+    _follow(db, number, snapshot.incident.revision + 1, now)
+    released = 0
+    for card_id, told in db.execute(sql.GATHERED_CARDS, (number,)).fetchall():
+        card = load_card(db, card_id)
+        if card is None or card.digest != number:
+            continue
+        owner = load_snapshot(db, card.incident)
+        fires = owner is not None and owner.incident.closed_at is None
+        released += fires
+        put_card(db, _released(card, fires=fires, told=bool(told), now=now))
+    line = Line("digest_closed", f"{target}: {released} still fire")
+    _advance(db, snapshot.incident._replace(closed_at=now), target, (line,), now)
+    return released
+
+
+def _released(card: Card, *, fires: bool, told: bool, now: int) -> Card:
+    """Return a card that its digest lets go: nothing waits for what is over and was told."""
+    if not told:
+        return replace(card, digest=NO_DIGEST, due_at=now)
+    if not fires:
+        return replace(card, digest=NO_DIGEST, due_at=None)
+    return replace(card, digest=LEISURE, quiet=True, due_at=now, pending_since=now)
+
+
+def _gatherable(db: Connection, statement: str, target: str) -> list[tuple[Card, Snapshot]]:
+    """Return cards that nobody has tried to show, or whose tries are known to have failed."""
+    found = []
+    for row in db.execute(statement, (target, GATHER_MOST)).fetchall():
+        card = decode_card(row)
+        if card.last is not None or (card.attempt is not None and card.attempt.ambiguous):
+            continue
+        snapshot = load_snapshot(db, card.incident)
+        if snapshot is not None and not unseen(card, snapshot.incident):
+            found.append((card, snapshot))
+    return found
+
+
+def _take(db: Connection, number: int, revision: int, card: Card, taken: Snapshot) -> None:
+    values = (
+        number,
+        card.incident,
+        card.id,
+        revision,
+        card.wanted,
+        taken.incident.joined,
+        encode(drawn(taken.incident, taken.members)),
+    )
+    db.execute(sql.GATHER, values)
+    put_card(db, replace(card, digest=number, due_at=None, attempt=None))
+
+
+def _follow(db: Connection, number: int, revision: int, now: int) -> int:
+    """Note what became of the gathered; what is critical now leaves for a card of its own."""
+    changed = db.execute(sql.ASTIR, (number,)).fetchall()
+    for incident, card_id in changed:
+        card, snapshot = load_card(db, card_id), load_snapshot(db, incident)
+        if card is None or snapshot is None:
+            continue
+        if snapshot.incident.rank <= CRITICAL and snapshot.incident.closed_at is None:
+            put_card(db, replace(card, digest=NO_DIGEST, due_at=now))
+            db.execute(sql.PART, (number, incident, revision))
+            continue
+        value = encode(drawn(snapshot.incident, snapshot.members))
+        joined = snapshot.incident.joined
+        db.execute(sql.REGATHER, (number, incident, revision, card.wanted, joined, value))
+    return len(changed)
+
+
+def _begin(db: Connection, target: str, fallback: str, now: int) -> int:
+    number = _insert(db, _digest(f"{STORM_KEY}{target}", now), target, fallback, now)
+    db.execute(sql.BEGIN_STORM, (target, number))
+    return number
+
+
+def _digest(key: str, now: int) -> Incident:
+    """Return a digest's incident; until it is shown nothing but what is critical goes first."""
+    return Incident(
+        id=0,
+        source=SOURCE,
+        receiver="",
+        group_key=key,
+        kind=Kind.DIGEST,
+        title="",
+        group_labels={},
+        opened_at=now,
+        changed_at=now,
+        revision=1,
+        rank=CRITICAL,
+    )
+
+
+def _insert(db: Connection, incident: Incident, target: str, fallback: str, now: int) -> int:
+    key = group_digest(incident.source, "digest", incident.group_key)
+    number = insert_incident(db, key, incident)
+    keep_lines(db, number, (Line("digest", target),), now, "")
+    place(db, number, incident, (Placement(target, fallback=fallback),), now)
+    return number
+
+
+def _advance(
+    db: Connection, incident: Incident, target: str, lines: tuple[Line, ...], now: int
+) -> None:
+    shown = db.execute(sql.CARD_IN_TARGET, (incident.id, target)).fetchone()
+    rank = LESSER if shown is not None and decode_card(shown).sent_at is not None else CRITICAL
+    after = raised(incident, now, "")._replace(updated=incident.updated + 1, rank=rank)
+    keep_incident(db, after, lines, now)
+
+
+def tell(db: Connection, number: int, revision: int, target: str, now: int) -> None:
+    """Count what a digest's delivered revision showed."""
+    for incident, card_id, episodes, told in db.execute(sql.UNTOLD, (number, revision)).fetchall():
+        card = load_card(db, card_id)
+        if card is not None:
+            put_moved(db, card, replace(card, units=digested(card.units, episodes)), "")
+        if not told:
+            keep_lines(db, incident, (Line("digested", target),), now, "")
+        db.execute(sql.TOLD, (number, incident, episodes))
+
+
+def act_on(db: Connection, known: Incident, action: Action, now: int) -> Verdict:
+    """Apply a click on a digest to what it showed when it was clicked."""
+    clicked = _as_of(db, known.id, action.revision or known.revision)
+    verdict = decide_digest(known, clicked, action, now)
+    if verdict.incident is None:
+        return verdict
+    done = 0
+    if action.kind is ActionKind.ACKNOWLEDGE:
+        done = sum(_acknowledge(db, one, action, now) for one in clicked.gathered)
+    left = len(clicked.gathered) - done
+    if action.kind is ActionKind.ACKNOWLEDGE and not done:
+        return Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED, left=left)
+    _follow(db, known.id, verdict.incident.revision, now)
+    seen = verdict.incident._replace(updated=known.updated + 1)
+    return replace(verdict, incident=seen, done=done, left=left)
+
+
+def _acknowledge(db: Connection, one: Gathered, action: Action, now: int) -> bool:
+    snapshot = load_snapshot(db, one.incident)
+    if snapshot is None:
+        return False
+    verdict = decide(snapshot.incident, snapshot.members, action, now)
+    if verdict.incident is None:
+        return False
+    keep_incident(db, verdict.incident, verdict.lines, now)
+    return True
+
+
+def mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
+    """Note a digest's silence in all that it mutes: their own cards must say so."""
+    for (incident,) in db.execute(sql.GATHERED_INCIDENTS, (number,)).fetchall():
+        snapshot = load_snapshot(db, incident)
+        if snapshot is None or snapshot.incident.closed_at is not None:
+            continue
+        if not any(silence.covers(member.labels) for member in snapshot.members):
+            continue
+        others = tuple(one for one in snapshot.incident.silences if one.id != silence.id)
+        muted = snapshot.incident._replace(silences=(*others, silence))
+        line = Line(f"silence_{silence.state}", silence.silence_id, silence.actor.label)
+        keep_incident(db, raised(muted, now, ""), (line,), now)
+
+
+def _as_of(db: Connection, number: int, revision: int) -> Digest:
+    rows = db.execute(sql.GATHERED_AS_OF, (number, revision)).fetchall()
+    return make((decode_gathered(value) for (value,) in rows), late=False)
