@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -19,40 +19,29 @@ from receiver.domain.action import (
 from receiver.domain.card import (
     AFTER_CLICK,
     ANSWER_WITHIN,
-    Ability,
     Call,
     Card,
     CardState,
-    Replace,
-    Rung,
-    Settle,
-    Step,
-    next_step,
 )
-from receiver.domain.incident import Change, Incident, Kind, Line, Member, Notice, Placement, Rules
-from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason
-from receiver.domain.reason import ActionReason, BodyReason, CardReason
-from receiver.domain.settle import Sent, Settlement, crashed, dead_letter, settle, taken
+from receiver.domain.incident import Change, Kind, Member, Notice, Rules
+from receiver.domain.reason import ActionReason, BodyReason
 from receiver.domain.silence import SilenceState
-from receiver.domain.units import Units, bury, give_away, suppress
+from receiver.domain.units import suppress
 from receiver.store import statements as sql
-from receiver.store.accounts import accept, forget, move
-from receiver.store.base import Acted, Applied, KeysOf, Snapshot, Work
-from receiver.store.codec import decode_card, group_digest, new_card
-from receiver.store.gathering import act_on, mirror, tell
+from receiver.store.accounts import forget, move
+from receiver.store.base import Acted, Applied, Snapshot
+from receiver.store.codec import decode_card, group_digest
+from receiver.store.gathering import act_on, mirror
 from receiver.store.holders import Holders
 from receiver.store.rows import (
-    insert_card,
     keep_change,
     keep_incident,
-    keep_lines,
     keep_members,
     load_card,
     load_members,
     load_snapshot,
     newest_of_group,
     put_card,
-    put_moved,
 )
 
 Connection = sqlite3.Connection
@@ -60,10 +49,7 @@ Connection = sqlite3.Connection
 ONCE_FOR = 24 * 3_600_000  # an agent's message id is shown once in this time
 QUARANTINE_MOST = 1_000
 QUARANTINE_BYTES = 256 << 20
-CALLS_KEPT = 120_000  # twice the longest limit window
-MONTH = "month:"  # what a limit key begins with that counts the calls of a month
 RETENTION = "retention"  # why what was never shown is suppressed when it is forgotten
-DEAD_LOOKED_AT = 5_000
 
 
 def apply_notice(
@@ -217,197 +203,6 @@ def apply_lapse(db: Connection, now: int) -> tuple[int, int | None]:
     row = db.execute(sql.NEXT_LAPSE).fetchone()
     db.execute(sql.DROP_SEEN, (now,))
     return ended, row[0]
-
-
-def begin(db: Connection, number: int, ability: Ability, now: int) -> Work | None:
-    """Decide what to do with a card, and put it in flight if that is a call."""
-    card = load_card(db, number)
-    if card is None or card.in_flight is not None:
-        return None
-    snapshot = load_snapshot(db, card.incident)
-    if snapshot is None:
-        return None
-    step = next_step(card, snapshot.incident, snapshot.members, ability, now)
-    after = taken(card, step, snapshot.incident, now)
-    put_moved(db, card, after, step.reason if isinstance(step, Settle) else "")
-    keep_lines(db, card.incident, _step_lines(card, step), now, "")
-    return Work(card=after, snapshot=snapshot, step=step)
-
-
-def _step_lines(card: Card, step: Step) -> tuple[Line, ...]:
-    match step:
-        case Settle(reason):
-            return (Line(f"card_{reason}", card.target),)
-        case Replace(reason, duplicate):
-            kind = "possible_duplicate" if duplicate else f"card_{reason}"
-            return (Line(kind, card.target),)
-        case _:
-            return ()
-
-
-def keep_attempt(db: Connection, attempted: Card) -> None:
-    """Keep a create's exact content before its first call."""
-    card = load_card(db, attempted.id)
-    if card is not None:
-        put_card(db, replace(card, attempt=attempted.attempt))
-
-
-def release(db: Connection, number: int, due_at: int) -> None:
-    """Take a card out of flight: its call was never made."""
-    card = load_card(db, number)
-    if card is not None:
-        put_card(db, replace(card, in_flight=None, flown_at=None, due_at=due_at))
-
-
-def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> None:
-    """Make a card a dead letter without a call."""
-    card = load_card(db, number)
-    snapshot = None if card is None else load_snapshot(db, card.incident)
-    if card is not None and snapshot is not None and card.state is CardState.OPEN:
-        settlement = dead_letter(card, rejected, snapshot.incident.joined)
-        _bury(db, card, settlement, now, "")
-
-
-def _bury(db: Connection, card: Card, settlement: Settlement, now: int, trace: str) -> None:
-    """Write a card that was given up; its fallback, if it has one, takes over."""
-    snapshot = load_snapshot(db, card.incident)
-    if snapshot is None:
-        return
-    joined = snapshot.incident.joined  # episodes may have begun while the call was under way
-    given_up = settlement.card
-    detail = f"{card.target}: {given_up.problem}"
-    if settlement.moved:
-        units = give_away(given_up.units, joined)
-        line = Line(CardReason.MOVED, f"to {settlement.moved}; {detail}")
-        keep_lines(db, card.incident, (line,), now, trace)
-        _take_over(db, card, settlement.moved, snapshot.incident, units, now)
-    else:
-        units = bury(given_up.units, joined)
-        if card.problem != given_up.problem:  # a probe that fails again is no news
-            keep_lines(db, card.incident, (Line("dead_lettered", detail),), now, trace)
-    put_moved(db, card, replace(given_up, units=units), CardReason.MOVED)
-
-
-def _take_over(
-    db: Connection, card: Card, target: str, incident: Incident, units: Units, now: int
-) -> None:
-    """Make the card in the fallback target; what was not shown yet is pending there."""
-    unshown = units.suppressed - card.units.suppressed
-    placement = Placement(target, card.mention, card.notify)
-    value = new_card(
-        placement,
-        plain=incident.plain,
-        base=incident.joined - unshown,
-        moved_from=card.target,
-    )
-    if insert_card(db, card.incident, incident, target, value, now):
-        accept(db, unshown)
-
-
-def hasten(db: Connection, scope: str, now: int) -> int:
-    """Make cards due that wait for another try."""
-    return db.execute(sql.HASTEN, (scope, now)).rowcount
-
-
-def revive_matching(
-    db: Connection, scope: str, reasons: tuple[RejectReason, ...], now: int, most: int
-) -> list[int]:
-    """Try a scope's dead letters again that died for these reasons, the most urgent first."""
-    revived: list[int] = []
-    for row in db.execute(sql.DEAD_IN_SCOPE, (scope, DEAD_LOOKED_AT)).fetchall():
-        card = decode_card(row)
-        if len(revived) < most and died_of(card) in reasons and revive(db, card.id, now):
-            revived.append(card.id)
-    return revived
-
-
-def died_of(card: Card) -> RejectReason | None:
-    """Return why a card became a dead letter."""
-    name = card.problem.partition(":")[0]
-    return next((reason for reason in RejectReason if reason == name), None)
-
-
-def age(db: Connection, before: int, now: int) -> int:
-    """Make open incidents' cards due that were sent before then."""
-    return db.execute(sql.AGE_CARDS, (now, before)).rowcount
-
-
-def revive(db: Connection, number: int, now: int) -> bool:
-    """Try a dead letter again, from the top of the ladder."""
-    card = load_card(db, number)
-    if card is None or card.state is not CardState.DEAD:
-        return False
-    snapshot = load_snapshot(db, card.incident)
-    plain = snapshot is not None and snapshot.incident.plain
-    rung = Rung.TEXT if plain else Rung.WHOLE
-    fresh = replace(card, state=CardState.OPEN, rung=rung, due_at=now, failures=0, tried=True)
-    put_card(db, fresh)
-    keep_lines(db, card.incident, (Line("replayed", card.target),), now, "")
-    return True
-
-
-def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstances)
-    db: Connection,
-    *,
-    number: int,
-    sent: Sent,
-    outcome: Outcome,
-    keys: Sequence[str],
-    now: int,
-    luck: float,
-) -> Settlement:
-    """Keep what became of a call."""
-    _keep_call(db, keys, now)
-    db.execute(sql.DROP_CALLS, (now - CALLS_KEPT,))
-    card = load_card(db, number)
-    if card is None:  # its incident was forgotten while the call was made
-        return Settlement(card=Card(id=number, incident=0, target="", due_at=None))
-    if card.in_flight is not sent.call:  # kept by an earlier try, whose answer came too late
-        return Settlement(card=card, delivered=isinstance(outcome, Delivered))
-    settlement = settle(card, sent, outcome, now, luck)
-    if settlement.dead:
-        _bury(db, card, settlement, now, sent.trace)
-    else:
-        put_moved(db, card, settlement.card, "")
-    keep_lines(db, card.incident, _lines(settlement, sent, card), now, sent.trace)
-    if settlement.delivered and sent.call is not Call.REPLY:
-        tell(db, card.incident, sent.revision, card.target, now)
-    return settlement
-
-
-def _keep_call(db: Connection, keys: Sequence[str], now: int) -> None:
-    windows = [key for key in keys if not key.startswith(MONTH)]
-    for key in keys:
-        if key.startswith(MONTH):
-            db.execute(sql.COUNT_UP, (key,))
-    if windows:
-        db.execute(sql.INSERT_CALL, (now, msgspec.json.encode(windows).decode()))
-
-
-def _lines(settlement: Settlement, sent: Sent, card: Card) -> list[Line]:
-    lines = []
-    if settlement.delivered:
-        kind = "called" if sent.call is Call.REPLY else "card"
-        lines.append(Line(f"{kind}_{sent.reason}", card.target))
-    if settlement.possible_duplicate:
-        lines.append(Line("possible_duplicate", card.target))
-    if settlement.card.generation > card.generation:
-        lines.append(Line(f"card_{CardReason.REPLACED}", card.target))
-    return lines
-
-
-def recover(db: Connection, now: int, busy: tuple[int, ...], keys: KeysOf) -> list[Card]:
-    """Put the cards that were left in flight out of it, as calls of unknown outcome."""
-    rows = db.execute(sql.IN_FLIGHT).fetchall()
-    cut_off = [decode_card(row) for row in rows if row[0] not in busy]
-    for card in cut_off:
-        put_card(db, crashed(card, now))
-        # Kept with it: once out of flight, nothing else would tell the next start of this call.
-        _keep_call(db, keys(card), now)
-        # A post without an attempt has no uuid: made again, it may appear twice.
-        if card.in_flight is Call.POST and card.attempt is None:
-            keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")
-    return cut_off
 
 
 def _forget(db: Connection, number: int) -> None:

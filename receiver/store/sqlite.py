@@ -20,7 +20,7 @@ from receiver.domain.incident import Incident, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
-from receiver.store import accounts, changes, gathering, schema
+from receiver.store import accounts, changes, deliveries, gathering, letters, schema
 from receiver.store import statements as sql
 from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
@@ -156,16 +156,16 @@ class SqliteStore:
     async def begin(self, card: int, ability: Ability, now: int) -> Work | None:
         """Decide what to do with a card (see the protocol)."""
         return await self._writer.submit(
-            partial(changes.begin, number=card, ability=ability, now=now)
+            partial(deliveries.begin, number=card, ability=ability, now=now)
         )
 
     async def attempt(self, card: Card, now: int) -> None:  # noqa: ARG002  (part of the promise)
         """Keep a create's exact content (see the protocol)."""
-        await self._writer.submit(partial(changes.keep_attempt, attempted=card))
+        await self._writer.submit(partial(deliveries.keep_attempt, attempted=card))
 
     async def release(self, card: int, due_at: int) -> None:
         """Take a card out of flight (see the protocol)."""
-        await self._writer.submit(partial(changes.release, number=card, due_at=due_at))
+        await self._writer.submit(partial(deliveries.release, number=card, due_at=due_at))
 
     async def settle(
         self, card: int, sent: Sent, outcome: Outcome, keys: Sequence[str], now: int, luck: float
@@ -173,7 +173,7 @@ class SqliteStore:
         """Keep what became of a call (see the protocol)."""
         return await self._writer.submit(
             partial(
-                changes.apply_settlement,
+                deliveries.apply_settlement,
                 number=card,
                 sent=sent,
                 outcome=outcome,
@@ -198,7 +198,7 @@ class SqliteStore:
 
     async def hasten(self, scope: str, now: int) -> int:
         """Make cards due that wait for another try (see the protocol)."""
-        return await self._writer.submit(partial(changes.hasten, scope=scope, now=now))
+        return await self._writer.submit(partial(deliveries.hasten, scope=scope, now=now))
 
     async def revive_matching(
         self, scope: str, reasons: Sequence[RejectReason], now: int, most: int = REVIVED_MOST
@@ -215,7 +215,7 @@ class SqliteStore:
     ) -> list[int]:
         return await self._writer.submit(
             partial(
-                changes.revive_matching, scope=scope, reasons=tuple(reasons), now=now, most=most
+                letters.revive_matching, scope=scope, reasons=tuple(reasons), now=now, most=most
             )
         )
 
@@ -236,12 +236,12 @@ class SqliteStore:
     ) -> Sequence[Card]:
         """Put cards that were left in flight out of it (see the protocol)."""
         return await self._writer.submit(
-            partial(changes.recover, now=now, busy=tuple(busy), keys=keys)
+            partial(deliveries.recover, now=now, busy=tuple(busy), keys=keys)
         )
 
     async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
         """Make a card a dead letter without a call (see the protocol)."""
-        await self._writer.submit(partial(changes.abandon, number=card, rejected=rejected, now=now))
+        await self._writer.submit(partial(letters.abandon, number=card, rejected=rejected, now=now))
 
     async def spent(self, since: int) -> Sequence[Spent]:
         """Return the calls answered since then (see the protocol)."""
@@ -290,11 +290,11 @@ class SqliteStore:
 
     async def age(self, before: int, now: int) -> int:
         """Make old cards due (see the protocol)."""
-        return await self._writer.submit(partial(changes.age, before=before, now=now))
+        return await self._writer.submit(partial(deliveries.age, before=before, now=now))
 
     async def revive(self, card: int, now: int) -> bool:
         """Try a dead letter again (see the protocol)."""
-        return await self._writer.submit(partial(changes.revive, number=card, now=now))
+        return await self._writer.submit(partial(letters.revive, number=card, now=now))
 
     async def figures(self) -> Figures:
         """Return what the store holds (see the protocol)."""
