@@ -41,8 +41,9 @@ def counted(metric: str, *by: str, labels: str = "") -> tuple[Query, ...]:
 
 
 def gauge(metric: str, by: str, fold: str = "sum") -> tuple[Query, ...]:
-    """Return one query of a gauge, folded by a label."""
-    return (Query(expr=f"{fold} by ({by}) ({selector(metric)})", legend=f"{{{{{by}}}}}"),)
+    """Return one query of a gauge, folded by labels."""
+    legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
+    return (Query(expr=f"{fold} by ({by}) ({selector(metric)})", legend=legend),)
 
 
 def warning(value: float) -> tuple[Step, ...]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from dashboards import delivery, overview
 from dashboards.grafana import Dashboard, drawn
-from dashboards.overview import DASHBOARD
 
-OVERVIEW = Path(__file__).parent / "overview.json"
+FOLDER = Path(__file__).parent
+DASHBOARDS = {
+    FOLDER / "overview.json": overview.DASHBOARD,
+    FOLDER / "delivery.json": delivery.DASHBOARD,
+}
 
 
 def written(dashboard: Dashboard) -> str:
@@ -17,4 +21,5 @@ def written(dashboard: Dashboard) -> str:
 
 
 if __name__ == "__main__":
-    OVERVIEW.write_text(written(DASHBOARD))
+    for path, dashboard in DASHBOARDS.items():
+        path.write_text(written(dashboard))

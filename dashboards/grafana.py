@@ -9,6 +9,10 @@ from typing import Any
 # Classic JSON of Grafana 11.x: every supported Grafana reads it.
 SCHEMA_VERSION = 41
 WIDTH = 24
+RUNBOOKS = (
+    "https://github.com/alertmanager-feishu-receiver/alertmanager-feishu-receiver"
+    "/blob/main/docs/runbooks"
+)
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -83,7 +87,7 @@ def drawn(dashboard: Dashboard) -> dict[str, Any]:
         "timezone": "browser",
         "time": {"from": "now-6h", "to": "now"},
         "refresh": "30s",
-        "links": [_link("Runbooks", dashboard.runbooks)],
+        "links": [_siblings(dashboard), _link("Runbooks", dashboard.runbooks)],
         "annotations": {"list": [_starts(dashboard)]},
         "templating": {"list": _variables(dashboard.anchor)},
         "panels": _panels(dashboard),
@@ -209,6 +213,18 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 def _link(title: str, url: str) -> dict[str, Any]:
     return {"title": title, "url": url, "type": "link", "icon": "doc", "targetBlank": True}
+
+
+def _siblings(dashboard: Dashboard) -> dict[str, Any]:
+    return {
+        "title": "Dashboards",
+        "type": "dashboards",
+        "tags": list(dashboard.tags),
+        "asDropdown": False,
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+    }
 
 
 def _starts(dashboard: Dashboard) -> dict[str, Any]:

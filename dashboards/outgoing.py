@@ -1,9 +1,9 @@
-"""What goes out: delivery by channel, and the platform's limits."""
+"""What goes out: delivery by channel, by outcome and by reason."""
 
 from __future__ import annotations
 
-from dashboards.expressions import counted, critical, gauge, quantiles, selector
-from dashboards.grafana import Panel, Query, Row
+from dashboards.expressions import counted, critical, gauge, quantiles
+from dashboards.grafana import Panel, Row
 
 DELIVERY = Row(
     title="Delivery",
@@ -79,41 +79,6 @@ DELIVERY = Row(
             unit="ops",
             queries=counted("receiver_delivery_possible_duplicates_total", "channel"),
             runbook="ReceiverPossibleDuplicates",
-        ),
-    ),
-)
-
-LIMITS = Row(
-    title="Limits and tokens",
-    panels=(
-        Panel(
-            title="Waits for limits",
-            description="Calls held back so that the platform never has to refuse one.",
-            unit="ops",
-            queries=counted("receiver_limit_waits_total", "channel", "limit"),
-            stacked=True,
-        ),
-        Panel(
-            title="Access token: time left",
-            description="A token in use is replaced when less than 25 minutes are left.",
-            unit="s",
-            queries=(
-                Query(
-                    expr=(
-                        "min by (app) ("
-                        f"{selector('receiver_token_expiry_timestamp_seconds')} > 0) - time()"
-                    ),
-                    legend="{{app}}",
-                ),
-            ),
-            runbook="ReceiverTokenExpiring",
-        ),
-        Panel(
-            title="Token refreshes",
-            description="Access tokens fetched from the platform.",
-            unit="ops",
-            queries=counted("receiver_token_refreshes_total", "app", "outcome"),
-            runbook="ReceiverTokenRefreshFailing",
         ),
     ),
 )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dashboards.grafana import Dashboard
+from dashboards.grafana import RUNBOOKS, Dashboard
 from dashboards.intake import INGEST, OVERVIEW
-from dashboards.outgoing import DELIVERY, LIMITS
+from dashboards.outgoing import DELIVERY
 from dashboards.people import CALLBACKS
 from dashboards.runtime import STORE
 
-RUNBOOKS = (
-    "https://github.com/alertmanager-feishu-receiver/alertmanager-feishu-receiver"
-    "/blob/main/docs/runbooks"
-)
 DASHBOARD = Dashboard(
     uid="alertmanager-feishu-receiver",
     title="Alertmanager Feishu receiver",
@@ -19,5 +15,5 @@ DASHBOARD = Dashboard(
     tags=("alertmanager", "feishu"),
     anchor="receiver_build_info",
     runbooks=RUNBOOKS,
-    rows=(OVERVIEW, INGEST, DELIVERY, LIMITS, CALLBACKS, STORE),
+    rows=(OVERVIEW, INGEST, DELIVERY, CALLBACKS, STORE),
 )

@@ -16,9 +16,10 @@ metadata:
   labels: {{app.kubernetes.io/name: receiver}}
 spec:
 """
-# A ConfigMap's files must lie in the component's own folder, so the dashboard is copied there.
+# A ConfigMap's files must lie in the component's own folder, so the dashboards are copied there.
 COPIES = {
-    Path("dashboards/overview.json"): Path("k8s/components/grafana-dashboards/overview.json"),
+    Path("dashboards") / name: Path("k8s/components/grafana-dashboards") / name
+    for name in ("overview.json", "delivery.json")
 }
 
 

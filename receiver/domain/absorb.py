@@ -301,6 +301,7 @@ def _flaps(known: Incident, rule: Flapping, now: int) -> Incident:
     return known._replace(
         reopenings=times,
         flapping=flapping,
+        flaps_until=times[-rule.threshold] + rule.window if flapping else 0,
         reopened=known.reopened + calls,
         called_at=now if calls else known.called_at,
     )

@@ -124,7 +124,8 @@ class Incident(NamedTuple):
     trace: str = ""
     plain: bool = False
     reopenings: tuple[int, ...] = ()  # when it re-opened, within the flapping window
-    flapping: int = 0  # how often that was at the last re-opening, 0 while it is not flapping
+    flapping: int = 0  # how often that was at the last re-opening, 0 where it was not flapping
+    flaps_until: int = 0  # when it has calmed down, if it does not re-open again
     called_at: int = 0  # the last re-opening that people were called for
     hushed: int = 0  # of ``joined``, those that came with a re-opening nobody was called for
 
@@ -148,6 +149,11 @@ class Change(NamedTuple):
     forgotten: tuple[str, ...] = ()  # fingerprints of alerts that are over since long
     joined: int = 0  # episodes that began
     lines: tuple[Line, ...] = ()
+
+
+def flapping(incident: Incident, now: int) -> int:
+    """Return how often a flapping group re-opened within its window; 0 when it does not flap."""
+    return incident.flapping if now < incident.flaps_until else 0
 
 
 def muting(incident: Incident, labels: dict[str, str]) -> Silence | None:

@@ -150,6 +150,7 @@ class Figures(NamedTuple):
 
     waiting: dict[str, int]  # target -> cards to show
     oldest: dict[str, int]  # target -> when the oldest of them was accepted
+    critical: dict[str, int]  # target -> when the oldest critical one was accepted
     dead: int
     quarantined: int
     size: int
@@ -269,8 +270,11 @@ class Store(Protocol):
     async def selfcheck(self) -> tuple[Discrepancy, ...]:
         """Return where the totals are not what the rows say."""
 
-    async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
-        """Make a card a dead letter without a call."""
+    async def abandon(self, card: int, rejected: Rejected, now: int) -> Settlement | None:
+        """Give a card up without a call: it moves to its fallback, or is a dead letter.
+
+        None when it is given up already, or gone.
+        """
 
     async def spent(self, since: int) -> Sequence[Spent]:
         """Return the calls answered since then."""

@@ -29,9 +29,11 @@ from receiver.store.rows import (
     keep_lines,
     load_card,
     load_snapshot,
+    newest_of_group,
     place,
     put_card,
     put_moved,
+    update_incident,
 )
 
 Connection = sqlite3.Connection
@@ -39,6 +41,7 @@ Connection = sqlite3.Connection
 GATHER_MOST = 1_000  # in one step, so that no commit is long
 LATE_MANY = 5  # so many that ended unseen are gathered; fewer are shown one by one
 LESSER = CRITICAL + 1
+LINKS_MOST = 5  # sources whose address a digest knows
 
 
 def loads(db: Connection) -> list[Load]:
@@ -67,23 +70,41 @@ def gather(db: Connection, target: str, now: int) -> Gathering:
     changed = _follow(db, number, revision, now)
     for card, owner in found:
         _take(db, number, revision, card, owner)
-    if row is not None and (found or changed):
+    if row is None:
+        update_incident(db, _linked(incident, found))
+    elif found or changed:
         ack = None if found else incident.ack
-        _advance(db, incident._replace(ack=ack), target, (), now)
+        _advance(db, _linked(incident, found)._replace(ack=ack), target, (), now)
     return Gathering(number, len(found), more=len(found) == GATHER_MOST)
 
 
 def gather_late(db: Connection, target: str, now: int) -> Gathering:
     """Show what ended unseen in one card of its own, where it is much."""
     found = _gatherable(db, sql.ENDED, target)
-    if len(found) < LATE_MANY:
+    fresh = _linked(_digest(f"{LATE_KEY}{target}", now), found)
+    fresh = fresh._replace(closed_at=now, rank=LESSER)
+    known = _unsent(db, _key(fresh), target)
+    if not found or (known is None and len(found) < LATE_MANY):
         return Gathering(0, 0, more=False)
-    incident = _digest(f"{LATE_KEY}{target}", now)._replace(closed_at=now, rank=LESSER)
-    number = _insert(db, incident, target, found[0][0].fallback, now)
+    if known is None:
+        number, revision = _insert(db, fresh, target, found[0][0].fallback, now), 1
+    else:
+        number, revision = known.id, known.revision + 1
+        _follow(db, number, revision, now)
+        keep_incident(db, raised(_linked(known, found), now, ""), (), now)
     for card, owner in found:
-        _take(db, number, 1, card, owner)
+        _take(db, number, revision, card, owner)
         put_card(db, replace(card, digest=NO_DIGEST, due_at=None, attempt=None))
     return Gathering(number, len(found), more=len(found) == GATHER_MOST)
+
+
+def _unsent(db: Connection, key: bytes, target: str) -> Incident | None:
+    """Return the newest digest of a key if nobody has tried to send it: it can take more."""
+    known = newest_of_group(db, key)
+    row = None if known is None else db.execute(sql.CARD_IN_TARGET, (known.id, target)).fetchone()
+    card = None if row is None else decode_card(row)
+    free = card is not None and not card.tried and card.in_flight is None and card.attempt is None
+    return known if free else None
 
 
 def disperse(db: Connection, target: str, now: int) -> int:
@@ -146,13 +167,17 @@ def _take(db: Connection, number: int, revision: int, card: Card, taken: Snapsho
 
 
 def _follow(db: Connection, number: int, revision: int, now: int) -> int:
-    """Note what became of the gathered; what is critical now leaves for a card of its own."""
+    """Note what became of the gathered; some of it leaves for a card of its own.
+
+    That is what is critical now and, of what had ended unseen, what fires again.
+    """
     changed = db.execute(sql.ASTIR, (number,)).fetchall()
     for incident, card_id in changed:
         card, snapshot = load_card(db, card_id), load_snapshot(db, incident)
         if card is None or snapshot is None:
             continue
-        if snapshot.incident.rank <= CRITICAL and snapshot.incident.closed_at is None:
+        fires = snapshot.incident.closed_at is None
+        if fires and (snapshot.incident.rank <= CRITICAL or card.digest != number):
             put_card(db, replace(card, digest=NO_DIGEST, due_at=now))
             db.execute(sql.PART, (number, incident, revision))
             continue
@@ -185,9 +210,21 @@ def _digest(key: str, now: int) -> Incident:
     )
 
 
+def _linked(incident: Incident, found: list[tuple[Card, Snapshot]]) -> Incident:
+    """Add the addresses at which the gathered incidents' sources show their alerts."""
+    links = dict(incident.links)
+    for _, owner in found:
+        if len(links) < LINKS_MOST and owner.incident.external_url:
+            links.setdefault(owner.incident.source, owner.incident.external_url)
+    return incident._replace(links=tuple(links.items()))
+
+
+def _key(incident: Incident) -> bytes:
+    return group_digest(SOURCE, "digest", incident.group_key)
+
+
 def _insert(db: Connection, incident: Incident, target: str, fallback: str, now: int) -> int:
-    key = group_digest(incident.source, "digest", incident.group_key)
-    number = insert_incident(db, key, incident)
+    number = insert_incident(db, _key(incident), incident)
     keep_lines(db, number, (Line("digest", target),), now, "")
     place(db, number, incident, (Placement(target, fallback=fallback),), now)
     return number

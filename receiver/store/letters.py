@@ -30,13 +30,15 @@ Connection = sqlite3.Connection
 DEAD_LOOKED_AT = 5_000
 
 
-def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> None:
-    """Make a card a dead letter without a call."""
+def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> Settlement | None:
+    """Give a card up without a call; None when it is given up already, or gone."""
     card = load_card(db, number)
     snapshot = None if card is None else load_snapshot(db, card.incident)
-    if card is not None and snapshot is not None and card.state is CardState.OPEN:
-        settlement = dead_letter(card, rejected, snapshot.incident.joined)
-        give_up(db, card, settlement, now, "")
+    if card is None or snapshot is None or card.state is not CardState.OPEN:
+        return None
+    settlement = dead_letter(card, rejected, snapshot.incident.joined)
+    give_up(db, card, settlement, now, "")
+    return settlement
 
 
 def give_up(db: Connection, card: Card, settlement: Settlement, now: int, trace: str) -> None:

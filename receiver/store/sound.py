@@ -15,6 +15,7 @@ INSPECTED_MOST = 256 << 20
 # https://sqlite.org/fileformat2.html#the_write_ahead_log
 LOG_HEAD = 32
 FRAME_HEAD = 24
+PAGE = 4096  # what our files are made with
 BIG_ENDIAN = 0x377F0683  # the magic number of a log whose sums are made of big-endian words
 WORD = 0xFFFFFFFF
 
@@ -86,16 +87,15 @@ def lost_commits(log: Path) -> int:
         sums = _add(head[:24], order, (0, 0))
         sound = sums == struct.unpack(">2I", head[24:])
         salts = head[16:24] if sound else b""
+        size = size if sound else PAGE
         lost = 0
         for frame in _frames(iter(lambda: file.read(FRAME_HEAD + size), b""), FRAME_HEAD + size):
             salts = salts or frame.salts
-            if frame.salts != salts:
-                break  # the rest of an older log, over which this one is written
-            if sound:
+            ours = frame.salts == salts  # else the rest of an older log, or damaged
+            if sound and ours:
                 sums = _add(frame.summed, order, sums)
-                sound = sums == frame.told
-            if not sound:
-                lost += frame.commits
+            sound = sound and ours and sums == frame.told
+            lost += ours and not sound and frame.commits
     return max(lost - 1, 0)
 
 

@@ -239,9 +239,11 @@ class SqliteStore:
             partial(deliveries.recover, now=now, busy=tuple(busy), keys=keys)
         )
 
-    async def abandon(self, card: int, rejected: Rejected, now: int) -> None:
-        """Make a card a dead letter without a call (see the protocol)."""
-        await self._writer.submit(partial(letters.abandon, number=card, rejected=rejected, now=now))
+    async def abandon(self, card: int, rejected: Rejected, now: int) -> Settlement | None:
+        """Give a card up without a call (see the protocol)."""
+        return await self._writer.submit(
+            partial(letters.abandon, number=card, rejected=rejected, now=now)
+        )
 
     async def spent(self, since: int) -> Sequence[Spent]:
         """Return the calls answered since then (see the protocol)."""
@@ -409,6 +411,8 @@ def _open(path: Path) -> Connection:
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute("PRAGMA temp_store = MEMORY")
         inspect(db, path)
+        db.execute("BEGIN IMMEDIATE")  # fails, and says why, while another process holds the lock
+        db.execute("ROLLBACK")
         migrate(db, path)
         db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE}")
     except BaseException:
@@ -474,8 +478,9 @@ def _cards(db: Connection, statement: str, values: tuple[object, ...]) -> list[C
 def _figures(db: Connection, size: int) -> Figures:
     rows = db.execute(sql.WAITING_CARDS).fetchall()
     return Figures(
-        waiting={target: count for target, count, _ in rows},
-        oldest={target: oldest for target, _, oldest in rows},
+        waiting={target: count for target, count, _, _ in rows},
+        oldest={target: oldest for target, _, oldest, _ in rows},
+        critical={target: oldest for target, _, _, oldest in rows if oldest is not None},
         dead=db.execute(sql.COUNT_DEAD).fetchone()[0],
         quarantined=db.execute(sql.COUNT_QUARANTINE).fetchone()[0],
         size=size,

@@ -149,7 +149,8 @@ AGE_CARDS = (
     " AND json_extract(value, '$.sent_at') <= ?2"
 )
 WAITING_CARDS = (
-    "SELECT target, COUNT(*), MIN(pending_since) FROM cards"
+    "SELECT target, COUNT(*), MIN(pending_since),"
+    " MIN(CASE WHEN rank = 0 AND phase < 2 THEN pending_since END) FROM cards"
     " WHERE due_at IS NOT NULL AND shown < wanted AND dead = 0 GROUP BY target"
 )
 COUNT_DEAD = "SELECT COUNT(*) FROM cards WHERE dead = 1"

@@ -54,6 +54,12 @@ class Family(Generic[Metric]):
         for row in itertools.product(*axes):
             self._create(row)
 
+    def without(self, label: str, values: Iterable[str]) -> list[Metric]:
+        """Return the children whose value of a label is none of these."""
+        kept = frozenset(values)
+        place = self.labels.index(label)
+        return [child for row, child in self._children.items() if row[place] not in kept]
+
     def _folded(self, values: tuple[str, ...]) -> tuple[str, ...]:
         if len(values) != len(self.labels):
             raise ValueError(f"{len(values)} label values for {self.labels}")

@@ -1,4 +1,4 @@
-"""Reads a dashboard's JSON the way Grafana does."""
+"""Reads the dashboards' JSON the way Grafana does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-OVERVIEW = Path(__file__).parents[2] / "dashboards" / "overview.json"
+FOLDER = Path(__file__).parents[2] / "dashboards"
+NAMES = ("overview", "delivery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,20 @@ class Asked:
         return expr
 
 
-def dashboard() -> dict[str, Any]:
-    """Return the committed dashboard."""
-    loaded: dict[str, Any] = json.loads(OVERVIEW.read_text())
+def dashboard(name: str) -> dict[str, Any]:
+    """Return a committed dashboard."""
+    loaded: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
     return loaded
 
 
+def dashboards() -> list[dict[str, Any]]:
+    """Return all of them."""
+    return [dashboard(name) for name in NAMES]
+
+
 def panels() -> list[dict[str, Any]]:
-    """Return the panels that show something."""
-    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+    """Return the panels of all dashboards that show something."""
+    return [panel for board in dashboards() for panel in board["panels"] if panel["type"] != "row"]
 
 
 def asked() -> list[Asked]:
@@ -53,6 +59,7 @@ def asked() -> list[Asked]:
     ]
     of_annotations = [
         Asked(annotation["name"], "annotation", annotation["expr"], exemplars=False)
-        for annotation in dashboard()["annotations"]["list"]
+        for board in dashboards()
+        for annotation in board["annotations"]["list"]
     ]
     return of_panels + of_annotations

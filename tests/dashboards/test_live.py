@@ -1,4 +1,4 @@
-"""Every query of the dashboard, asked of a real Prometheus that scrapes a receiver at work."""
+"""Every query of the dashboards, asked of a real Prometheus that scrapes a receiver at work."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboards.grafana_json import Asked, asked, dashboard
+from tests.dashboards.grafana_json import Asked, asked, dashboard, panels
 from tests.dashboards.prometheus import Prometheus, running_prometheus
 from tests.dashboards.traffic import working
 
@@ -21,6 +21,9 @@ ZEROS = {
     "Possible duplicates": "an outcome must have stayed unknown for 55 minutes",
     "Store failures": "the disk of the test does not fail",
     "Batches that wait": "the store is never behind at the moment of a scrape, which it should be",
+    "Longest wait of a critical card": "critical cards do not wait until a scrape",
+    "Clock skew": "the platform of the test has our clock",
+    "Units unaccounted for": "every unit is accounted for",
 }
 
 
@@ -59,12 +62,12 @@ def test_the_panels_that_may_show_zeros_exist() -> None:
 def test_a_panels_legend_names_labels_that_its_series_have(
     query: Asked, prometheus: Prometheus
 ) -> None:
-    panels = {panel["title"]: panel for panel in dashboard()["panels"]}
+    titled = {panel["title"]: panel for panel in panels()}
     if query.kind == "annotation":
         return
     (legend,) = {
         target["legendFormat"]
-        for target in panels[query.panel]["targets"]
+        for target in titled[query.panel]["targets"]
         if target["expr"] == query.expr
     }
     labels = {part.split("}}")[0] for part in legend.split("{{")[1:]}
@@ -77,12 +80,27 @@ def test_the_funnel_moves(prometheus: Prometheus) -> None:
     assert all(max(numbers(query, prometheus)) > 0 for query in funnel)
 
 
-@pytest.mark.parametrize("variable", dashboard()["templating"]["list"][1:], ids=lambda v: v["name"])
+@pytest.mark.parametrize(
+    "variable", dashboard("overview")["templating"]["list"][1:], ids=lambda v: v["name"]
+)
 def test_a_variable_lists_something(variable: dict[str, Any], prometheus: Prometheus) -> None:
     metric, _, label = variable["definition"].removeprefix("label_values(").rpartition(", ")
     selector = metric.replace("$job", ".+")
     values = prometheus.get(f"/api/v1/label/{label.rstrip(')')}/values", **{"match[]": selector})
     assert values
+
+
+def test_every_unit_is_accounted_for(prometheus: Prometheus) -> None:
+    shown = [
+        number
+        for query in asked()
+        if query.panel == "Units unaccounted for"
+        for number in numbers(query, prometheus)
+    ]
+    assert shown
+    assert set(shown) == {0}
+    assert prometheus.instant('receiver_store_units_accepted{job="receiver"} > 0')
+    assert prometheus.instant('receiver_store_units{job="receiver",state="digested"} > 0')
 
 
 def test_exemplars_lead_to_traces(prometheus: Prometheus) -> None:

@@ -1,4 +1,4 @@
-"""The dashboard is fresh, keeps Grafana's lint rules, and asks only for what exists."""
+"""The dashboards are fresh, keep Grafana's lint rules, and ask only for what exists."""
 
 import re
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import promql_parser as promql
 import pytest
 
-from dashboards.generate import OVERVIEW, written
-from dashboards.overview import DASHBOARD, RUNBOOKS
-from tests.dashboards.grafana_json import Asked, asked, dashboard, panels
+from dashboards.generate import DASHBOARDS, written
+from dashboards.grafana import RUNBOOKS
+from tests.dashboards.grafana_json import FOLDER, NAMES, Asked, asked, dashboard, dashboards, panels
 from tests.rules.promql import RATES, exposed, problems, rated, selectors
 from tests.rules.test_rules import ALERTS, RUNBOOK_URL, rules
 
@@ -20,37 +20,58 @@ UNUSED = {
 }
 
 
-def test_the_committed_file_is_the_generated_one() -> None:
-    assert OVERVIEW.read_text() == written(DASHBOARD)
+def test_the_committed_files_are_the_generated_ones() -> None:
+    assert {path.stem for path in DASHBOARDS} == {path.stem for path in FOLDER.glob("*.json")}
+    assert {path.stem for path in DASHBOARDS} == set(NAMES)
+    for path, board in DASHBOARDS.items():
+        assert path.read_text() == written(board)
 
 
 def test_generating_twice_gives_the_same() -> None:
-    assert written(DASHBOARD) == written(DASHBOARD)
+    for board in DASHBOARDS.values():
+        assert written(board) == written(board)
 
 
-def test_it_can_be_provisioned() -> None:
-    board = dashboard()
+@pytest.mark.parametrize("board", dashboards(), ids=NAMES)
+def test_it_can_be_provisioned(board: dict[str, Any]) -> None:
     assert board["schemaVersion"] == 41
-    assert board["uid"] == "alertmanager-feishu-receiver"
+    assert board["uid"].startswith("alertmanager-feishu-receiver")
+    assert len(board["uid"]) <= 40  # Grafana's limit
     assert board["editable"] is False
     assert "id" not in board
     assert "__inputs" not in board
 
 
-def test_its_rows_tell_the_story() -> None:
-    rows = [panel["title"] for panel in dashboard()["panels"] if panel["type"] == "row"]
-    assert rows == [
-        "Overview",
-        "Ingest",
-        "Delivery",
-        "Limits and tokens",
-        "Callbacks and actions",
-        "Store and runtime",
-    ]
+def test_each_has_an_address_of_its_own_and_leads_to_the_others() -> None:
+    assert len({board["uid"] for board in dashboards()}) == len(NAMES)
+    assert len({board["title"] for board in dashboards()}) == len(NAMES)
+    for board in dashboards():
+        (siblings,) = (link for link in board["links"] if link["type"] == "dashboards")
+        assert all(set(siblings["tags"]) <= set(other["tags"]) for other in dashboards())
+        assert siblings["includeVars"]
 
 
-def test_the_datasource_is_a_variable() -> None:
-    variable = dashboard()["templating"]["list"][0]
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "overview",
+            ["Overview", "Ingest", "Delivery", "Callbacks and actions", "Store and runtime"],
+        ),
+        (
+            "delivery",
+            ["Storms, circuits and fallbacks", "Limits, quotas and tokens", "Accounts"],
+        ),
+    ],
+)
+def test_its_rows_tell_the_story(name: str, expected: list[str]) -> None:
+    rows = [panel["title"] for panel in dashboard(name)["panels"] if panel["type"] == "row"]
+    assert rows == expected
+
+
+@pytest.mark.parametrize("board", dashboards(), ids=NAMES)
+def test_the_datasource_is_a_variable(board: dict[str, Any]) -> None:
+    variable = board["templating"]["list"][0]
     assert (variable["name"], variable["label"]) == ("datasource", "Data source")
     assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
 
@@ -58,8 +79,11 @@ def test_the_datasource_is_a_variable() -> None:
 @pytest.mark.parametrize(
     ("index", "name", "label"), [(1, "job", "Job"), (2, "instance", "Instance")]
 )
-def test_job_and_instance_are_variables(index: int, name: str, label: str) -> None:
-    variable = dashboard()["templating"]["list"][index]
+@pytest.mark.parametrize("board", dashboards(), ids=NAMES)
+def test_job_and_instance_are_variables(
+    index: int, name: str, label: str, board: dict[str, Any]
+) -> None:
+    variable = board["templating"]["list"][index]
     assert variable["name"] == name
     assert variable["label"] == label
     assert variable["type"] == "query"
@@ -73,9 +97,10 @@ def test_job_and_instance_are_variables(index: int, name: str, label: str) -> No
     assert metric[1] in SERVICE.series
 
 
-def test_panels_have_ids_and_places_of_their_own() -> None:
+@pytest.mark.parametrize("board", dashboards(), ids=NAMES)
+def test_panels_have_ids_and_places_of_their_own(board: dict[str, Any]) -> None:
     taken: set[tuple[int, int]] = set()
-    for panel in dashboard()["panels"]:
+    for panel in board["panels"]:
         place = panel["gridPos"]
         cells = {
             (x, y)
@@ -85,8 +110,45 @@ def test_panels_have_ids_and_places_of_their_own() -> None:
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
-    ids = [panel["id"] for panel in dashboard()["panels"]]
+    ids = [panel["id"] for panel in board["panels"]]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("board", dashboards(), ids=NAMES)
+def test_every_line_is_full_and_even(board: dict[str, Any]) -> None:
+    """No hole at a line's end, no panel too small to read, none of another height beside it."""
+    lines: dict[int, list[dict[str, int]]] = {}
+    for panel in board["panels"]:
+        lines.setdefault(panel["gridPos"]["y"], []).append(panel["gridPos"])
+    below = 0
+    for y, places in sorted(lines.items()):
+        assert y == below, "a gap"
+        assert sum(place["w"] for place in places) == 24, y
+        (height,) = {place["h"] for place in places}
+        below = y + height
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        if panel["type"] != "row":
+            assert place["w"] >= (3 if panel["type"] == "stat" else 6), panel["title"]
+            assert place["h"] >= (4 if panel["type"] == "stat" else 8), panel["title"]
+
+
+def test_a_panels_unit_fits_what_it_asks_for() -> None:
+    """Rates are a second's, seconds and bytes are what they are called, shares are divisions."""
+    for panel in panels():
+        unit = panel["fieldConfig"]["defaults"]["unit"]
+        for target in panel["targets"]:
+            expr = target["expr"]
+            if " / " in expr and unit != "short":
+                assert unit == "percentunit", panel["title"]
+            elif expr.startswith("histogram_quantile") and "_seconds_bucket" in expr:
+                assert unit == "s", panel["title"]
+            elif "[$__rate_interval]" in expr and "process_cpu" not in expr and unit != "short":
+                assert unit in {"ops", "reqps"}, panel["title"]
+            elif re.search(r"_seconds\b(?!_)", expr) and "process_cpu" not in expr:
+                assert unit == "s", panel["title"]
+            elif re.search(r"_bytes\b", expr):
+                assert unit == "bytes", panel["title"]
 
 
 @pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])

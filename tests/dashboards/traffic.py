@@ -18,18 +18,37 @@ from receiver.sandbox.alertmanager import serve_alertmanager
 from receiver.sandbox.notify import AlertmanagerConfig
 from receiver.sandbox.server import serve_sandbox
 from receiver.telemetry.logs import build_logging
-from tests.stage import PLATFORM, PRODUCTION, TOKEN, Stage, connect, settings, source, team_of
+from tests.stage import (
+    PLATFORM,
+    PRODUCTION,
+    SERVICE,
+    TOKEN,
+    Stage,
+    app_of,
+    bot_of,
+    connect,
+    settings,
+    source,
+    team_of,
+)
 from tests.stories.bodies import alert, body, over
 from tests.telemetry.sink import running_sink
 
 START_SECONDS = 30
 NOWHERE = "oc_of_nobody"
+GONE = "oc_that_is_gone"
 # More than a chat's limit lets through in a turn: some wait, and some are over before.
 BURST = 6
+# More than a chat can be told within the time after which there is a storm.
+FLOOD = 20
+STORM = {"after": "1s"}
+QUOTA = 1_000_000
 FORM = {"scope": "group", "duration": "1h"}
 ROUTES = [
     {"match": ['severity="critical"'], "targets": [f"ops:{PRODUCTION}", "legacy"]},
     {"match": ['team="nobody"'], "targets": [f"ops:{NOWHERE}"]},
+    {"match": ['team="moved"'], "targets": [f"ops:{GONE}"], "fallback": "legacy"},
+    {"match": ['team="flood"'], "targets": [f"ops:{SERVICE}"]},
     {"targets": [f"ops:{PLATFORM}"]},
 ]
 
@@ -87,7 +106,10 @@ async def _at_work(folder: Path) -> AsyncIterator[Stage]:
             httpx.AsyncClient(trust_env=False) as http,
         ):
             own = [source(alertmanager.url)]
-            document = settings(sandbox, folder, alertmanagers=own, routes=ROUTES)
+            apps = [{**app_of(sandbox), "monthly_quota": QUOTA}, bot_of(sandbox)]
+            document = settings(
+                sandbox, folder, alertmanagers=own, routes=ROUTES, feishu=apps, storm=STORM
+            )
             path = folder / "receiver.yaml"
             app = App(
                 parse(yaml.safe_dump(document), {}, folder),
@@ -108,6 +130,7 @@ async def _turn(at: Stage, number: int) -> None:
     await at.fire(alert(f"Critical{number}"))
     await at.tell(id=f"message-{number}", title=f"Message {number}")
     await _burst(at, number)
+    await _flood(at, number)
     await _refused(at, number)
     card = await at.message(number=shown + 1)
     await at.click(card, "acknowledge")
@@ -129,8 +152,14 @@ async def _burst(at: Stage, number: int) -> None:
         await at.fire(over(one))
 
 
+async def _flood(at: Stage, number: int) -> None:
+    """Begin a storm, and keep it going."""
+    for one in range(FLOOD if number == 1 else 1):
+        await at.fire(alert(f"Flood{number}-{one}", severity="warning", team="flood"))
+
+
 async def _refused(at: Stage, number: int) -> None:
-    """Send what is turned away, and what can be shown to nobody."""
+    """Send what is turned away, what can be shown to nobody, and what a fallback takes over."""
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     url = f"{at.receiver.url}/webhooks/alertmanager/prod"
     unreadable = await at.http.post(url, content=b"no JSON", headers=bearer)
@@ -138,3 +167,4 @@ async def _refused(at: Stage, number: int) -> None:
     stranger = await at.http.post(url, json=body(alert()))
     assert stranger.status_code == httpx.codes.UNAUTHORIZED
     await at.fire(alert(f"Lost{number}", severity="warning", team="nobody"))
+    await at.fire(alert(f"Moved{number}", severity="warning", team="moved"))

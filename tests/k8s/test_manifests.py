@@ -9,6 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from k8s import generate
 from tests.k8s.conftest import COMPONENTS, K8S, Manifest
 from tests.k8s.operator_schema import SCHEMAS
 from tests.k8s.restricted import violations
@@ -161,10 +162,11 @@ def test_the_network_policy_covers_the_pod(example: list[Manifest]) -> None:
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == ports
 
 
-def test_the_dashboard_is_one_that_the_sidecar_loads(example: list[Manifest]) -> None:
+def test_the_dashboards_are_such_that_the_sidecar_loads(example: list[Manifest]) -> None:
     held = one(example, "ConfigMap", "receiver-dashboards")
     assert held["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert json.loads(held["data"]["overview.json"])["panels"]
+    assert set(held["data"]) == {path.name for path in generate.COPIES}
+    assert all(json.loads(file)["panels"] for file in held["data"].values())
 
 
 def config(manifests: list[Manifest]) -> Manifest:

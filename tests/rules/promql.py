@@ -29,6 +29,8 @@ EXAMPLE = Labels(
     retry_reasons=("timeout",),
     rejection_reasons=("target",),
     dead_letter_reasons=("target",),
+    outlets=("ops",),
+    tenants=("default",),
 )
 
 

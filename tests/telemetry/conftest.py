@@ -22,6 +22,8 @@ def labels() -> Labels:
         retry_reasons=("timeout", "rate_limited"),
         rejection_reasons=("no_such_chat",),
         dead_letter_reasons=("no_such_chat", "too_old"),
+        outlets=("ops", "legacy"),
+        tenants=("default",),
     )
 
 

@@ -15,9 +15,14 @@ from receiver.telemetry.metrics import Build, Labels, Metrics, StoreFigures
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
+def exposed(metrics: Metrics) -> list[str]:
+    """Return the exposition's lines."""
+    return metrics.expose(None)[0].decode().splitlines()
+
+
 def value(metrics: Metrics, line: str) -> float:
     """Return the value of the series that is written like this in the exposition."""
-    for row in metrics.expose(None)[0].decode().splitlines():
+    for row in exposed(metrics):
         series, _, number = row.rpartition(" ")
         if series == line:
             return float(number)
@@ -42,6 +47,20 @@ def value(metrics: Metrics, line: str) -> float:
         'receiver_alertmanager_requests_total{call="get_silences",outcome="timeout",source="prod"}',
         'receiver_store_failures_total{reason="disk"}',
         "receiver_delivery_never_shown_total",
+        'receiver_delivery_circuits{channel="ops",reason="outage"}',
+        'receiver_delivery_circuits{channel="legacy",reason="credentials"}',
+        'receiver_delivery_moved_total{channel="legacy"}',
+        "receiver_delivery_storms",
+        "receiver_delivery_digested_total",
+        'receiver_delivery_quota_calls{tenant="default"}',
+        'receiver_delivery_quota_limit{tenant="default"}',
+        'receiver_channel_clock_skew_seconds{channel="ops"}',
+        'receiver_cards_oldest_critical_waiting_age_seconds{channel="feishu_app"}',
+        'receiver_store_units{state="dead_lettered"}',
+        'receiver_store_units_suppressed{reason="never_shown"}',
+        "receiver_store_units_accepted",
+        "receiver_store_units_difference",
+        "receiver_store_selfcheck_timestamp_seconds",
     ],
 )
 def test_a_series_is_zero_before_anything_happened(metrics: Metrics, series: str) -> None:
@@ -95,6 +114,7 @@ def test_the_stores_figures_are_mirrored(metrics: Metrics) -> None:
         StoreFigures(
             cards_waiting={"feishu_app": 3},
             oldest_waiting_age={"feishu_app": 4.5},
+            oldest_critical_age={"feishu_app": 1.5},
             dead_letters=2,
             quarantine_rows=1,
             queue_length=7,
@@ -105,6 +125,8 @@ def test_the_stores_figures_are_mirrored(metrics: Metrics) -> None:
     assert value(metrics, 'receiver_cards_waiting{channel="feishu_bot"}') == 0
     age = 'receiver_cards_oldest_waiting_age_seconds{channel="feishu_app"}'
     assert value(metrics, age) == 4.5
+    critical = 'receiver_cards_oldest_critical_waiting_age_seconds{channel="feishu_app"}'
+    assert value(metrics, critical) == 1.5
     assert value(metrics, "receiver_dead_letter_rows") == 2
     assert value(metrics, "receiver_quarantine_rows") == 1
     assert value(metrics, "receiver_store_queue_length") == 7
@@ -116,6 +138,64 @@ def test_a_later_snapshot_replaces_an_earlier_one(metrics: Metrics) -> None:
     metrics.observe_store(StoreFigures())
     assert value(metrics, 'receiver_cards_waiting{channel="feishu_app"}') == 0
     assert value(metrics, "receiver_dead_letter_rows") == 0
+
+
+def test_the_units_are_mirrored_by_state_and_by_reason(metrics: Metrics) -> None:
+    units = {"pending": 1, "shown": 4, "digested": 2, "suppressed": 6, "dead_lettered": 3}
+    why = {"never_shown": 3, "a new reason": 1, "another one": 2}
+    metrics.observe_store(StoreFigures(units_accepted=16, units=units, units_suppressed=why))
+    assert value(metrics, "receiver_store_units_accepted") == 16
+    for state, count in units.items():
+        assert value(metrics, f'receiver_store_units{{state="{state}"}}') == count
+    reasons = [line for line in exposed(metrics) if line.startswith("receiver_store_units_sup")]
+    assert sum(float(line.rpartition(" ")[2]) for line in reasons) == 6
+    assert value(metrics, 'receiver_store_units_suppressed{reason="never_shown"}') == 3
+    assert value(metrics, 'receiver_store_units_suppressed{reason="other"}') == 3
+
+
+def test_what_is_suppressed_for_no_reason_any_more_is_zero(metrics: Metrics) -> None:
+    metrics.observe_store(StoreFigures(units_suppressed={"never_shown": 3, "a new reason": 1}))
+    metrics.observe_store(StoreFigures())
+    assert value(metrics, 'receiver_store_units_suppressed{reason="never_shown"}') == 0
+    assert value(metrics, 'receiver_store_units_suppressed{reason="other"}') == 0
+
+
+def test_a_state_that_is_none_adds_no_series(metrics: Metrics) -> None:
+    """What is in no state is missing from the sum, and the rule on the sum says so."""
+    metrics.observe_store(StoreFigures(units_accepted=5, units={"shown": 4, "lost": 1}))
+    states = [line for line in exposed(metrics) if line.startswith("receiver_store_units{")]
+    assert sum(float(line.rpartition(" ")[2]) for line in states) == 4
+
+
+def test_a_selfcheck_says_when_and_what(metrics: Metrics) -> None:
+    metrics.store.checked(2, 1_700_000_000_500)
+    assert value(metrics, "receiver_store_units_difference") == 2
+    assert value(metrics, "receiver_store_selfcheck_timestamp_seconds") == 1_700_000_000.5
+    metrics.store.checked(0, 1_700_000_600_000)
+    assert value(metrics, "receiver_store_units_difference") == 0
+
+
+def test_a_reload_follows_the_channels_and_tenants(metrics: Metrics, labels: Labels) -> None:
+    metrics.channels.clock_skew.of("legacy").set(90)
+    metrics.channels.clock_skew.of("ops").set(2)
+    metrics.delivery.quota_calls.of("default").set(9_900)
+    metrics.delivery.quota_limit.of("default").set(10_000)
+    metrics.delivery.circuits.of("legacy", "outage").inc()
+    metrics.delivery.moved.of("legacy").inc(3)
+    metrics.reload(replace(labels, outlets=("ops", "lark"), tenants=("branch",)))
+    for series, expected in {
+        'receiver_channel_clock_skew_seconds{channel="legacy"}': 0,
+        'receiver_channel_clock_skew_seconds{channel="ops"}': 2,
+        'receiver_channel_clock_skew_seconds{channel="lark"}': 0,
+        'receiver_delivery_quota_calls{tenant="default"}': 0,
+        'receiver_delivery_quota_limit{tenant="default"}': 0,
+        'receiver_delivery_quota_limit{tenant="branch"}': 0,
+        'receiver_delivery_circuits{channel="legacy",reason="outage"}': 1,
+        'receiver_delivery_circuits{channel="lark",reason="quota"}': 0,
+        'receiver_delivery_moved_total{channel="legacy"}': 3,
+        'receiver_delivery_moved_total{channel="lark"}': 0,
+    }.items():
+        assert value(metrics, series) == expected, series
 
 
 def test_a_reload_adds_and_forgets_nothing(metrics: Metrics, labels: Labels) -> None:
