@@ -12,6 +12,7 @@ from receiver.channels.base import Channel, View, split_target
 from receiver.channels.templates import Templates
 from receiver.domain.action import Action, Verdict
 from receiver.domain.card import ANSWER_WITHIN
+from receiver.domain.digest import source
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
 from receiver.store.base import Acted, Snapshot, Store, StoreError
@@ -110,8 +111,9 @@ class Desk:
             now=self.now(),
             reason=CardReason.UNCHANGED,
             scale=setting.scale,
-            source_url=setting.source_urls(snapshot.incident.source),
+            source_url=setting.source_urls(_source(snapshot)),
             templates=setting.templates,
+            digest=snapshot.digest,
         )
         try:
             return channel.render(view, card.rung)
@@ -119,6 +121,11 @@ class Desk:
             # The click is kept and must be answered: a patch will try to show it again.
             self.log.exception("card cannot be drawn", card=card.id)
             return None
+
+
+def _source(snapshot: Snapshot) -> str:
+    """Return whose alerts a card shows; a digest's may be those of one source too."""
+    return snapshot.incident.source if snapshot.digest is None else source(snapshot.digest)
 
 
 def _trace(acted: Acted) -> str:

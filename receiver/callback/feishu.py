@@ -147,6 +147,7 @@ class FeishuCallback:
             at=means.now(),
             card=asked.card,
             generation=asked.generation,
+            revision=asked.revision,
             scope=_field(click, SCOPE_FIELD),
             duration=_field(click, DURATION_FIELD),
             comment=_field(click, COMMENT_FIELD),

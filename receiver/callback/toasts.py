@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from receiver.domain.action import ActionKind, Verdict
-from receiver.domain.incident import Incident
+from receiver.domain.incident import Incident, Kind
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import Silence, SilenceState
 
@@ -63,6 +63,24 @@ _REASONS: dict[ActionReason, Toast] = {
     ),
     ActionReason.UNKNOWN_CHOICE: Toast("error", "无法识别的选项", "This choice is not understood"),
 }
+# The same reasons, where the card is a storm's.
+_DIGEST: dict[ActionReason, Toast] = {
+    ActionReason.ALREADY_ACKNOWLEDGED: Toast(
+        "info",
+        "这些事件都已恢复或已认领",
+        "All of these incidents are over or acknowledged already",
+    ),
+    ActionReason.NOTHING_TO_SILENCE: Toast(
+        "warning",
+        "这些告警已没有共同的标签可供静默",
+        "These alerts share no labels by which one Alertmanager could silence them",
+    ),
+    ActionReason.RESOLVED_ALREADY: Toast(
+        "info",
+        "告警风暴已结束,仍在告警的事件有单独的卡片",
+        "The storm is over: what still fires has a card of its own",
+    ),
+}
 UNDERSTOOD_NOTHING = Toast("error", "无法识别的操作", "This click is not understood")
 NOT_KEPT = Toast(
     "error",
@@ -75,6 +93,18 @@ def already_acknowledged(incident: Incident) -> Toast:
     """Say who was first."""
     who = "" if incident.ack is None else incident.ack.actor.label
     return Toast("info", f"已由 {who} 认领", f"Already acknowledged by {who}")
+
+
+def acknowledged_all(verdict: Verdict) -> Toast:
+    """Say how many incidents of a digest somebody owns now, and how many needed no owner."""
+    zh, en = f"已认领 {verdict.done} 个事件", f"Acknowledged {verdict.done}"
+    if not verdict.left:
+        return Toast("success", zh, en)
+    return Toast(
+        "success",
+        f"{zh},另有 {verdict.left} 个此前已恢复或已认领",
+        f"{en}; {verdict.left} were over or acknowledged already",
+    )
 
 
 def silence_toast(silence: Silence) -> Toast | None:
@@ -96,6 +126,10 @@ def silence_toast(silence: Silence) -> Toast | None:
 
 def toast_for(kind: ActionKind, verdict: Verdict, incident: Incident | None) -> Toast:
     """Choose what the clicker is told of a verdict."""
+    if incident is not None and incident.kind is Kind.DIGEST:
+        told = _of_digest(kind, verdict)
+        if told is not None:
+            return told
     if verdict.reason is ActionReason.DONE:
         return _DONE[kind]
     if verdict.reason is ActionReason.REQUESTED:
@@ -103,6 +137,12 @@ def toast_for(kind: ActionKind, verdict: Verdict, incident: Incident | None) -> 
     if verdict.reason is ActionReason.ALREADY_ACKNOWLEDGED and incident is not None:
         return already_acknowledged(incident)
     return _REASONS.get(verdict.reason, UNDERSTOOD_NOTHING)
+
+
+def _of_digest(kind: ActionKind, verdict: Verdict) -> Toast | None:
+    if kind is ActionKind.ACKNOWLEDGE and verdict.reason is ActionReason.DONE:
+        return acknowledged_all(verdict)
+    return _DIGEST.get(verdict.reason)
 
 
 _OUTCOMES = {

@@ -64,6 +64,39 @@ def test_who_was_first_is_named() -> None:
     assert "李雷" in toast.en
 
 
+DIGEST = INCIDENT._replace(kind=Kind.DIGEST)
+
+
+@pytest.mark.parametrize(("kind", "reason"), CASES)
+def test_every_verdict_about_a_digest_is_told(kind: ActionKind, reason: ActionReason) -> None:
+    toast = toast_for(kind, Verdict(reason=reason, done=3, left=1), DIGEST)
+    assert visible(toast)
+    assert toast != UNDERSTOOD_NOTHING
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "zh", "en"),
+    [
+        (295, 0, "已认领 295 个事件", "Acknowledged 295"),
+        (
+            290,
+            5,
+            "已认领 290 个事件,另有 5 个此前已恢复或已认领",
+            "Acknowledged 290; 5 were over or acknowledged already",
+        ),
+    ],
+)
+def test_how_many_were_acknowledged_is_told(done: int, left: int, zh: str, en: str) -> None:
+    verdict = Verdict(reason=ActionReason.DONE, done=done, left=left)
+    assert toast_for(ActionKind.ACKNOWLEDGE, verdict, DIGEST) == Toast("success", zh, en)
+
+
+def test_nobody_is_named_where_many_are_owned() -> None:
+    verdict = Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED, left=7)
+    toast = toast_for(ActionKind.ACKNOWLEDGE, verdict, DIGEST)
+    assert toast.en == "All of these incidents are over or acknowledged already"
+
+
 @pytest.mark.parametrize("problem", ["", "Alertmanager refused"])
 @pytest.mark.parametrize("state", SilenceState)
 def test_every_end_of_a_silence_is_told(state: SilenceState, problem: str) -> None:

@@ -28,6 +28,7 @@ class Api:
 
     def __init__(self, account: Account, ports: Ports, observe_token: ObserveToken) -> None:
         check_address(account.name, "base_url", account.base_url)
+        self._name = account.name
         self._base = account.base_url.rstrip("/")
         self._ports = ports
         trimmed = Account(
@@ -70,6 +71,7 @@ class Api:
                 shown_url=url,
                 body=b"" if body is None else _encode(body),
                 headers={"Authorization": f"Bearer {token.value}"},
+                channel=self._name,
             )
             result = await attempt(self._ports, request, call, resend)
             if not _token_refused(result):

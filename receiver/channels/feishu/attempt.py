@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from receiver.channels.feishu.codes import classify
 from receiver.channels.feishu.content import UNREADABLE
-from receiver.channels.feishu.http import Answer, Request, Timeouts, exchange, explain
+from receiver.channels.feishu.http import Answer, Request, Timeouts, exchange, explain, skew
 from receiver.domain.card import Call
 from receiver.domain.outcome import Delivered, Outcome, Rejected
 from receiver.telemetry import attributes
@@ -22,12 +22,17 @@ LOG_ID_HEADER = "x-tt-logid"
 LOG_ID_LIMIT = 100
 
 
+def observe_nothing(channel: str, seconds: float) -> None:
+    """Take no notice of a clock."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """What a channel needs from outside.
 
     ``now`` is Unix milliseconds; ``share`` returns a number in [0, 1); ``http`` is the channel's
-    own, from ``build_client``.
+    own, from ``build_client``. ``observe_skew`` is told by how many seconds our clock is ahead of
+    the platform's, after each answer to a call that names its channel.
     """
 
     http: httpx.AsyncClient
@@ -36,6 +41,7 @@ class Ports:
     now: Callable[[], int]
     share: Callable[[], float]
     timeouts: Timeouts = field(default_factory=Timeouts)
+    observe_skew: Callable[[str, float], None] = observe_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +91,24 @@ async def attempt(ports: Ports, request: Request, call: Call | None, resend: int
     with ports.tracing.client_span(
         request.method, request.template, request.shown_url, resend=resend
     ) as span:
+        asked_at = ports.now()
         answer = await exchange(ports.http, request, ports.timeouts.total)
         if isinstance(answer, Exception):
             result, said = Result(explain(answer)), _Said(None, "")
         else:
+            _observe_clock(ports, request, answer, asked_at)
             said = read(answer.body)
             outcome = classify(said.code, said.msg, answer.status, answer.headers, call)
             result = Result(outcome, answer.body)
         _describe(span, answer, said, result.outcome)
         _log(ports.log, request, answer, said, result.outcome)
     return result
+
+
+def _observe_clock(ports: Ports, request: Request, answer: Answer, asked_at: int) -> None:
+    ahead = skew(answer.headers, asked_at, ports.now())
+    if request.channel and ahead is not None:
+        ports.observe_skew(request.channel, ahead)
 
 
 def read(body: bytes) -> _Said:

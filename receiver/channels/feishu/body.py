@@ -5,29 +5,22 @@ from typing import NamedTuple
 from receiver.channels.base import View
 from receiver.channels.feishu.controls import acts, controls, owner_button
 from receiver.channels.feishu.facts import Facts, description, headline, key_labels
-from receiver.channels.feishu.header import Speech
+from receiver.channels.feishu.frame import fact, foot, link_row, mentions, moved, note, whole
+from receiver.channels.feishu.header import Speech, flaps
 from receiver.channels.feishu.links import links
 from receiver.channels.feishu.listing import alerts_panel, labels_panel, wants_list
-from receiver.channels.feishu.markdown import (
-    agent_markdown,
-    block,
-    grey,
-    known_people,
-    mention,
-    moment,
-    short,
-)
-from receiver.channels.feishu.parts import button, grid, joined, markdown, row
+from receiver.channels.feishu.markdown import agent_markdown, block, grey, moment, short
+from receiver.channels.feishu.parts import grid, joined, markdown, row
 from receiver.channels.feishu.people_lines import people_lines
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.text import span
-from receiver.domain.reason import State
+from receiver.domain.incident import flapping
+from receiver.domain.reason import CardReason, State
 from receiver.phrases import Phrase, Said, say
 
 HEADLINE_LIMIT = 300
 LABEL_NAME_LIMIT = 40
 LABEL_LIMIT = 80
-PEOPLE_MOST = 20
 TEMPLATE_LINES = 40
 
 
@@ -69,7 +62,8 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
     panels = [folded] if folded is not None else _labels(facts)
     elements = [
         *_what(draft, detail),
-        *_mentions(draft),
+        *mentions(view, calls=draft.calls),
+        *_asides(view),
         *people_lines(view, facts, detail.silences),
         *grid(_cells(view, facts, detail.labels)),
         *_links(view, facts, detail.links, detail.url),
@@ -78,8 +72,8 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
     ]
     if draft.acting and acts(facts):
         elements += [{"tag": "hr"}, *controls(view, facts, detail.options)]
-    elements.append(_foot(view))
-    return {"padding": "12px", "vertical_spacing": "8px", "elements": elements}, folded
+    elements.append(foot(view))
+    return whole(elements), folded
 
 
 def minimal_body(draft: Draft) -> Json:
@@ -88,20 +82,15 @@ def minimal_body(draft: Draft) -> Json:
     count = _counts(view, facts)
     since = moment(facts.since)
     elements = [
-        *_mentions(draft),
+        *mentions(view, calls=draft.calls),
         markdown(joined((count, since), " · ")),
         *_links(view, facts, MINIMAL_LINKS, MINIMAL_URL),
         *_notes(draft.said, shortened=True),
     ]
     if draft.acting and acts(facts):
         elements.append(row([owner_button(view)]))
-    elements.append(_foot(view))
-    return {"padding": "12px", "vertical_spacing": "8px", "elements": elements}
-
-
-def _mentions(draft: Draft) -> list[Json]:
-    people = known_people(draft.view.people)[:PEOPLE_MOST] if draft.calls else []
-    return [markdown(" ".join(map(mention, people)))] if people else []
+    elements.append(foot(view))
+    return whole(elements)
 
 
 def _what(draft: Draft, detail: Detail) -> list[Json]:
@@ -128,6 +117,16 @@ def _what(draft: Draft, detail: Detail) -> list[Json]:
     return found
 
 
+def _asides(view: View) -> list[Json]:
+    """Say what is unusual about this card: where it stands, that it is late, that it flaps."""
+    notes = moved(view)
+    if view.reason is CardReason.LATE:
+        notes.append(note(say(Phrase.LATE_LONG)))
+    if flapping(view.incident, view.now):
+        notes.append(note(flaps(Phrase.FLAPPING_LONG, view.incident)))
+    return notes
+
+
 def _others(facts: Facts) -> int:
     return max((facts.firing or facts.total) - 1, 1)
 
@@ -135,25 +134,21 @@ def _others(facts: Facts) -> int:
 def _cells(view: View, facts: Facts, most: int) -> list[Said | str]:
     """Return the facts of the grid: when, how many, and the labels that say most."""
     if facts.state is State.NOTE:
-        cells: list[Said | str] = [_cell(say(Phrase.AT), moment(view.incident.opened_at))]
+        cells: list[Said | str] = [fact(say(Phrase.AT), moment(view.incident.opened_at))]
     else:
         cells = [
-            _cell(say(Phrase.SINCE), moment(facts.since)),
-            _cell(say(Phrase.ALERTS), _counts(view, facts)),
+            fact(say(Phrase.SINCE), moment(facts.since)),
+            fact(say(Phrase.ALERTS), _counts(view, facts)),
         ]
         if facts.until is not None:
             ended = moment(facts.until)
-            cells.append(_cell(say(Phrase.LASTED), span(facts.until - facts.since)))
-            cells.append(_cell(say(Phrase.RESOLVED), ended))
+            cells.append(fact(say(Phrase.ENDED), ended))
+            cells.append(fact(say(Phrase.LASTED), span(facts.until - facts.since)))
     for name, value in key_labels(view, facts)[:most]:
         shown = short(value, LABEL_LIMIT)
         if shown:
             cells.append(f"{grey(short(name, LABEL_NAME_LIMIT))}\n{shown}")
     return cells
-
-
-def _cell(name: Said, value: Said | str) -> Said:
-    return joined((Said(grey(name.zh_cn), grey(name.en_us)), value), "\n")
 
 
 def _counts(view: View, facts: Facts) -> Said:
@@ -177,12 +172,7 @@ def _counts(view: View, facts: Facts) -> Said:
 
 
 def _links(view: View, facts: Facts, most: int, longest: int) -> list[Json]:
-    buttons = []
-    for name, url in links(view, facts, most, longest):
-        opens = {"type": "open_url", "default_url": url}
-        buttons.append({**button(name, "primary_text", opens), "size": "small"})
-    # A button without a border has room around its words: step back by it, to stand in line.
-    return [{**row(buttons, gap="0px"), "margin": "0px 0px 0px -8px"}] if buttons else []
+    return link_row(links(view, facts, most, longest))
 
 
 def _labels(facts: Facts) -> list[Json]:
@@ -192,16 +182,10 @@ def _labels(facts: Facts) -> list[Json]:
     return [labels_panel(member)]
 
 
-def _notes(said: Speech, *, shortened: bool) -> list[Json]:
+def _notes(words: Speech, *, shortened: bool) -> list[Json]:
     notes: list[Said] = []
-    if said.failed:
-        notes.append(say(Phrase.TEMPLATE_FAILED, names=", ".join(said.failed)))
+    if words.failed:
+        notes.append(say(Phrase.TEMPLATE_FAILED, names=", ".join(words.failed)))
     if shortened:
         notes.append(say(Phrase.SHORTENED))
-    return [markdown(Said(*(grey(text) for text in note)), small=True) for note in notes]
-
-
-def _foot(view: View) -> Json:
-    incident = view.incident
-    parts = (f"#{incident.id}", short(incident.receiver, LABEL_LIMIT))
-    return markdown(grey(" · ".join(filter(None, parts))), small=True)
+    return [note(said) for said in notes]

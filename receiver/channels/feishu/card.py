@@ -10,6 +10,7 @@ from receiver.channels.feishu.body import (
     body,
     minimal_body,
 )
+from receiver.channels.feishu.digest import render_digest
 from receiver.channels.feishu.facts import calls, gather
 from receiver.channels.feishu.header import config, header, speech
 from receiver.channels.feishu.links import console
@@ -58,6 +59,8 @@ def render_bot(view: View, rung: Rung) -> str:
 
 
 def _render(view: View, rung: Rung, most: int, *, edits: bool) -> str:
+    if view.digest is not None:
+        return render_digest(view, view.digest, rung, most, edits=edits)
     facts = gather(view)
     said = speech(view, facts)
     calling = calls(view, rung, edits=edits)

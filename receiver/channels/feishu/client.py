@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from receiver.channels.base import Channel, Edits, Limit, View
+from receiver.channels.base import Channel, Edits, Limit, Metered, Quota, View
 from receiver.channels.feishu.api import Api
 from receiver.channels.feishu.attempt import Ports
 from receiver.channels.feishu.card import render_app, render_reply
@@ -40,6 +40,9 @@ SECOND = 1_000
 MINUTE = 60_000
 
 
+FREE_OF_QUOTA = Quota("default")
+
+
 class _Sent(msgspec.Struct):
     message_id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,128}\Z")]
 
@@ -51,16 +54,26 @@ class _SentBody(msgspec.Struct):
 _sent = msgspec.json.Decoder(_SentBody).decode
 
 
-class FeishuApp(Channel, Edits):
+class FeishuApp(Channel, Edits, Metered):
     """One app bot; ``observe_token`` is told (app, success, end in Unix ms) at each fetch.
+
+    ``quota`` is the tenant's, which its apps share.
 
     Raises:
         BadAddress: at construction, when ``base_url`` is no http or https URL.
 
     """
 
-    def __init__(self, account: Account, ports: Ports, observe_token: ObserveToken) -> None:
+    def __init__(
+        self,
+        account: Account,
+        ports: Ports,
+        observe_token: ObserveToken,
+        *,
+        quota: Quota = FREE_OF_QUOTA,
+    ) -> None:
         self._account = account
+        self._quota = quota
         self._api = Api(account, ports, observe_token)
         self._people = People(self._api, ports)
         self._names = Names(self._api, ports)
@@ -77,6 +90,11 @@ class FeishuApp(Channel, Edits):
     def kind(self) -> str:
         """The kind of channel, as in metrics."""
         return KIND
+
+    @property
+    def quota(self) -> Quota:
+        """The tenant's quota, which messages count against, but no tokens and no names."""
+        return self._quota
 
     def limits(self, call: Call, address: str, message_id: str) -> tuple[Limit, ...]:
         """Return the app's windows of this API, and the chat's or the message's."""

@@ -72,10 +72,15 @@ def _callback(view: View, kind: ActionKind) -> Json:
 
 
 def _unsilence(view: View) -> Json:
+    return confirmed_unsilence(_callback(view, ActionKind.UNSILENCE))
+
+
+def confirmed_unsilence(behavior: Json) -> Json:
+    """Return the button that ends silences, once it has asked."""
     return button(
         say(Phrase.UNSILENCE),
         "default",
-        _callback(view, ActionKind.UNSILENCE),
+        behavior,
         confirm=question(say(Phrase.CONFIRM_UNSILENCE), say(Phrase.CONFIRM_UNSILENCE_TEXT)),
     )
 
@@ -102,29 +107,37 @@ def _silence_form(view: View, facts: Facts, most: int) -> Json | None:
     scopes = _scopes(view, facts, min(most, OPTIONS_MOST), group=bool(matchers))
     if not scopes:
         return None
-    fields: list[Json] = [
-        _select(SCOPE_FIELD, say(Phrase.SCOPE), scopes, scopes[0]["value"]),
-        _select(
-            DURATION_FIELD,
-            say(Phrase.DURATION),
-            [_option(say(Phrase(name)), name) for name in DURATIONS],
-            DEFAULT_DURATION,
-        ),
-        {
-            "tag": "input",
-            "name": COMMENT_FIELD,
-            "width": "fill",
-            "max_length": COMMENT_LIMIT,
-            "placeholder": plain_text(say(Phrase.COMMENT)),
-        },
-        {
-            **button(say(Phrase.SUBMIT_SILENCE), "primary", _callback(view, ActionKind.SILENCE)),
-            "name": SUBMIT_FIELD,
-            "form_action_type": "submit",
-        },
-    ]
+    chosen = [_select_scope(scopes)]
     if matchers:
-        fields.insert(1, _preview(matchers))
+        chosen.append(_preview(matchers))
+    return silence_form(chosen, _callback(view, ActionKind.SILENCE))
+
+
+def _select_scope(scopes: list[Json]) -> Json:
+    return select(SCOPE_FIELD, say(Phrase.SCOPE), scopes, scopes[0]["value"])
+
+
+def silence_form(scope: list[Json], behavior: Json) -> Json:
+    """Return the form of a silence: what ``scope`` asks, for how long, and why."""
+    duration = select(
+        DURATION_FIELD,
+        say(Phrase.DURATION),
+        [option(say(Phrase(name)), name) for name in DURATIONS],
+        DEFAULT_DURATION,
+    )
+    comment = {
+        "tag": "input",
+        "name": COMMENT_FIELD,
+        "width": "fill",
+        "max_length": COMMENT_LIMIT,
+        "placeholder": plain_text(say(Phrase.COMMENT)),
+    }
+    submit = {
+        **button(say(Phrase.SUBMIT_SILENCE), "primary", behavior),
+        "name": SUBMIT_FIELD,
+        "form_action_type": "submit",
+    }
+    fields = [*scope, duration, comment, submit]
     folded = panel(joined(("🔕", say(Phrase.SILENCE)), " "), "silence", fields)
     return {"tag": "form", "name": SILENCE_FORM, "elements": [folded]}
 
@@ -145,7 +158,7 @@ def _scopes(view: View, facts: Facts, most: int, *, group: bool) -> list[Json]:
     """Return the choices: the group where something positive describes it, then named alerts."""
     options: list[Json] = []
     if group:
-        options.append(_option(say(Phrase.WHOLE_GROUP, count=facts.firing), GROUP_SCOPE))
+        options.append(option(say(Phrase.WHOLE_GROUP, count=facts.firing), GROUP_SCOPE))
     if group and facts.firing == 1 and facts.total == 1:
         return options
     live = [silence for silence in view.incident.silences if silence.state in LIVE]
@@ -164,14 +177,16 @@ def _scopes(view: View, facts: Facts, most: int, *, group: bool) -> list[Json]:
 
 def _alert_option(view: View, facts: Facts, member: Member) -> Json:
     name = plain(plain_name(view, facts, member, SHORT_TEXT), SHORT_TEXT) or "?"
-    return _option(Said(name, name), member.fingerprint)
+    return option(Said(name, name), member.fingerprint)
 
 
-def _option(said: Said, value: str) -> Json:
+def option(said: Said, value: str) -> Json:
+    """Return an entry of a menu."""
     return {"text": plain_text(said), "value": value}
 
 
-def _select(name: str, hint: Said, options: list[Json], initial: str) -> Json:
+def select(name: str, hint: Said, options: list[Json], initial: str) -> Json:
+    """Return a menu of a form, in which something is chosen already."""
     return {
         "tag": "select_static",
         "name": name,

@@ -198,7 +198,12 @@ def own_labels(member: Member, common: Mapping[str, str], label: str) -> list[tu
         for name, value in member.labels.items()
         if value and common.get(name) != value and name != label
     ]
-    return sorted(found, key=lambda item: (-_ORDER.get(item[0], -1), item[0]))
+    return sorted(found, key=lambda item: narrow_first(item[0]))
+
+
+def narrow_first(name: str) -> tuple[bool, int, str]:
+    """Return what sorts labels by how narrow a place they name, who scraped it last."""
+    return name in _NOISE, -_ORDER.get(name, -1), name
 
 
 def listed(members: Sequence[Member], most: int) -> list[Member]:
@@ -220,7 +225,16 @@ def listed(members: Sequence[Member], most: int) -> list[Member]:
 
 
 # When a card calls people by its own appearance.
-_APPEARS = frozenset({CardReason.FIRST, CardReason.LATE, CardReason.MESSAGE, CardReason.REOPENED})
+_APPEARS = frozenset(
+    {
+        CardReason.FIRST,
+        CardReason.LATE,
+        CardReason.MESSAGE,
+        CardReason.REOPENED,
+        CardReason.DIGEST,
+        CardReason.MOVED,
+    }
+)
 
 
 def calls(view: View, rung: Rung, *, edits: bool) -> bool:
@@ -232,7 +246,7 @@ def calls(view: View, rung: Rung, *, edits: bool) -> bool:
     if card.mentions_dropped:
         return False
     if card.last is None:
-        return view.reason in _APPEARS
+        return view.reason in _APPEARS and not card.quiet
     return (not edits or rung is Rung.TEXT) and view.reason in card.notify
 
 

@@ -8,6 +8,7 @@ from receiver.channels.feishu.parts import plain_text, text_tag, words
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.text import plain
 from receiver.channels.templates import Said as Made
+from receiver.domain.incident import Incident, flapping
 from receiver.domain.reason import CardReason, State
 from receiver.domain.severity import CRITICAL
 from receiver.phrases import Phrase, Said, say, severity
@@ -17,6 +18,8 @@ PLACE_LIMIT = 60
 PREVIEW_LIMIT = 200
 TAG_LIMIT = 30
 TAGS_MOST = 3
+MINUTE = 60_000
+SHORT_SPAN = 30  # minutes; what is longer is told in hours
 
 _STATES = {
     State.FIRING: Phrase.FIRING,
@@ -70,27 +73,31 @@ def _preview(view: View, facts: Facts, title: Said) -> Said:
     if facts.state is State.NOTE:
         key = Phrase.PREVIEW_NOTE
     elif facts.state is State.RESOLVED:
-        key = Phrase.PREVIEW_RESOLVED
+        late = view.reason is CardReason.LATE
+        key = Phrase.PREVIEW_LATE if late else Phrase.PREVIEW_RESOLVED
     places = " · ".join(plain(place, PLACE_LIMIT) for place in facts.where)
     where = f" · {places}" if places else ""
     name, stands = severity_words(facts), state_words(view, facts)
     count = facts.total if facts.state is State.RESOLVED else facts.firing
-    return Said(
-        *(
-            plain(
-                say(
-                    key,
-                    severity=name[at],
-                    title=title[at],
-                    where=where,
-                    count=count,
-                    state=stands[at],
-                )[at],
-                PREVIEW_LIMIT,
-            )
-            for at in (0, 1)
-        )
-    )
+    told = []
+    for at in (0, 1):
+        values = {"severity": name[at], "title": title[at], "where": where, "state": stands[at]}
+        told.append(say(key, count=count, **values)[at])
+    if flapping(view.incident, view.now):
+        often = flaps(Phrase.FLAPPING, view.incident)
+        told = [f"{text} · {often[at]}" for at, text in enumerate(told)]
+    return Said(*(plain(text, PREVIEW_LIMIT) for text in told))
+
+
+def flaps(key: Phrase, incident: Incident) -> Said:
+    """Say how often an incident fired again, and within what time: a whole number, rounded up."""
+    times = incident.reopenings
+    minutes = -(-(times[-1] - times[0]) // MINUTE) if times else 0
+    hours = minutes > SHORT_SPAN
+    count = -(-minutes // 60) if hours else max(minutes, 1)
+    within = say(Phrase.SPAN_HOURS if hours else Phrase.SPAN_MINUTES, count=count)
+    zh, en = (say(key, count=incident.flapping, span=text) for text in within)
+    return Said(zh.zh_cn, en.en_us)
 
 
 def severity_words(facts: Facts) -> Said:
@@ -130,7 +137,9 @@ def _tags(view: View, facts: Facts) -> list[Json]:
         tags.append(text_tag(state_words(view, facts), _TAG_COLOURS.get(facts.state, firing)))
     if view.reason is CardReason.LATE:
         tags.append(text_tag(say(Phrase.LATE), "purple"))
-    if view.incident.reopened and not over:
+    if flapping(view.incident, view.now):
+        tags.append(text_tag(flaps(Phrase.FLAPPING, view.incident), "violet"))
+    elif view.incident.reopened and not over:
         again = say(Phrase.REOPENED, count=view.incident.reopened)
         tags.append(text_tag(again, "violet"))
     if facts.new:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -33,6 +34,7 @@ class Request:
     shown_url: str
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    channel: str = ""  # the configured name of who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,23 @@ async def exchange(http: httpx.AsyncClient, request: Request, total: float) -> A
             return Answer(response.status_code, dict(response.headers), await _read(response))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         return error
+
+
+def skew(headers: Mapping[str, str], sent: int, answered: int) -> float | None:
+    """Return how many seconds our clock is ahead of the server's, or None if it does not say.
+
+    The server names the second in which it answered, somewhere between two Unix ms of ours; what
+    it names is taken for the middle of both. The result is right within half a second and half of
+    the time that the exchange took.
+    """
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+        theirs = told.timestamp() + 0.5
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if told.tzinfo is None:  # no time of HTTP's; it would be taken for one of this host's zone
+        return None
+    return (sent + answered) / 2000 - theirs
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -60,9 +60,21 @@ def _silences(view: View, annotations: Mapping[str, str]) -> str:
     for silence in view.incident.silences:
         if silence.holds and silence.silence_id:
             return f"{base}/#/silences/{quote(silence.silence_id, safe='')}"
-    pairs = [f"{name}={_quoted(value)}" for name, value in view.incident.group_labels.items()]
-    matchers = quote("{" + ",".join(pairs) + "}", safe="")
-    return f"{base}/#/silences/new?filter={matchers}" if pairs else f"{base}/#/silences"
+    group = view.incident.group_labels
+    return f"{base}/#/silences/new?filter={_filter(group)}" if group else f"{base}/#/silences"
+
+
+def alerts_page(base: str, labels: Mapping[str, str]) -> str:
+    """Return Alertmanager's page of the alerts with these labels; empty for a bad address."""
+    if not base:
+        return ""
+    page = f"{base.rstrip('/')}/#/alerts"
+    return safe_url(f"{page}?filter={_filter(labels)}" if labels else page)
+
+
+def _filter(labels: Mapping[str, str]) -> str:
+    pairs = [f"{name}={_quoted(value)}" for name, value in labels.items()]
+    return quote("{" + ",".join(pairs) + "}", safe="", errors="replace")
 
 
 def _quoted(value: str) -> str:

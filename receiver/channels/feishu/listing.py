@@ -9,7 +9,7 @@ from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import markdown, panel
 from receiver.channels.feishu.size import Json
 from receiver.domain.incident import Member, muting
-from receiver.domain.severity import CRITICAL
+from receiver.domain.severity import CRITICAL, SeverityScale
 from receiver.phrases import Phrase, Said, say
 
 OWN_MOST = 4  # labels of one line
@@ -69,13 +69,17 @@ def _pair(name: str, value: str) -> str:
 
 def _left_out(view: View, left: int) -> Iterator[Said]:
     if left > 0:
-        url = console(view)
-        if url:
-            yield say(Phrase.LEFT_OUT_LINKED, count=left, url=url)
-        else:
-            yield say(Phrase.LEFT_OUT, count=left)
+        yield left_out(view, left)
     if view.incident.truncated:
         yield say(Phrase.TRUNCATED_LONG, count=view.incident.truncated)
+
+
+def left_out(view: View, count: int) -> Said:
+    """Say how many are not listed, and where they are."""
+    url = console(view)
+    if url:
+        return say(Phrase.LEFT_OUT_LINKED, count=count, url=url)
+    return say(Phrase.LEFT_OUT, count=count)
 
 
 def alert_lines(view: View, facts: Facts, most: int) -> Iterator[str]:
@@ -99,9 +103,14 @@ def _line(view: View, facts: Facts, member: Member) -> str:
 def _mark(view: View, member: Member) -> str:
     if muting(view.incident, member.labels):
         return "🔕"
-    if member.rank <= CRITICAL:
+    return severity_mark(member.rank, view.scale)
+
+
+def severity_mark(rank: int, scale: SeverityScale) -> str:
+    """Return the sign of how bad something is."""
+    if rank <= CRITICAL:
         return "🔴"
-    return "🔵" if member.rank >= len(view.scale.order) - 1 else "🟠"
+    return "🔵" if rank >= len(scale.order) - 1 else "🟠"
 
 
 def _name(view: View, facts: Facts, member: Member) -> str:

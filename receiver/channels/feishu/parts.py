@@ -44,6 +44,11 @@ def markdown(said: Said | str, *, small: bool = False) -> Json:
     return drawn
 
 
+def plain_block(text: str) -> Json:
+    """Return lines of small text without markup: nothing in them needs to be escaped."""
+    return {"tag": "div", "text": {**plain_text(text), "text_size": SMALL}}
+
+
 def text_tag(said: Said | str, colour: str) -> Json:
     """Return a tag of the header."""
     return {"tag": "text_tag", "text": plain_text(said), "color": colour}

@@ -10,7 +10,7 @@ from receiver.channels.feishu.size import Json
 from receiver.domain.incident import Kind
 from receiver.domain.person import Actor
 from receiver.domain.reason import State
-from receiver.domain.silence import GROUP_SCOPE, Silence, SilenceState
+from receiver.domain.silence import GROUP_SCOPE, SHARED_SCOPE, Silence, SilenceState
 from receiver.phrases import Phrase, Said, say
 
 NAME_LIMIT = 40
@@ -31,6 +31,8 @@ _PHRASES = {
     SilenceState.EXPIRED: ("🔔", Phrase.SILENCE_EXPIRED),
     SilenceState.FAILED: ("⚠️", Phrase.SILENCE_FAILED),
 }
+
+_SCOPES = {GROUP_SCOPE: Phrase.SCOPE_GROUP, SHARED_SCOPE: Phrase.SCOPE_SHARED}
 
 
 def name_of(actor: Actor) -> str:
@@ -82,7 +84,7 @@ def _silences(silences: Iterable[Silence], facts: Facts, most: int) -> list[Json
 
 def _silence(silence: Silence) -> list[Json]:
     mark, phrase = _PHRASES[silence.state]
-    scope = say(Phrase.SCOPE_GROUP if silence.scope == GROUP_SCOPE else Phrase.SCOPE_ALERT)
+    scope = say(_SCOPES.get(silence.scope, Phrase.SCOPE_ALERT))
     values = {"who": name_of(silence.actor), "until": moment(silence.ends_at)}
     said = Said(
         say(phrase, **values, scope=scope.zh_cn).zh_cn,

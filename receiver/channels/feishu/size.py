@@ -24,6 +24,11 @@ def written(document: Json) -> bytes:
     return _encode(document)
 
 
+def weight(text: str) -> int:
+    """Return how many bytes a text takes inside a written document, its escapes included."""
+    return len(_encode(text)) - 2  # without its quotes
+
+
 def elements(raw: bytes) -> int:
     """Count every object that has a tag in a written document."""
     return raw.count(_TAG)

@@ -23,13 +23,21 @@ class ActionValue(NamedTuple):
     incident: int
     card: int
     generation: int
+    revision: int = 0  # of a digest: what it showed then is acted on
 
 
 def action_value(
-    kind: ActionKind, incident: int, card: int, generation: int
+    kind: ActionKind, incident: int, card: int, generation: int, revision: int = 0
 ) -> dict[str, str | int]:
-    """Return the ``value`` of a control's callback."""
-    return {"v": VERSION, "a": str(kind), "i": incident, "c": card, "g": generation}
+    """Return the ``value`` of a control's callback; only a digest's names its revision."""
+    value: dict[str, str | int] = {
+        "v": VERSION,
+        "a": str(kind),
+        "i": incident,
+        "c": card,
+        "g": generation,
+    }
+    return value | {"r": revision} if revision else value
 
 
 def parse_value(value: object) -> ActionValue | None:
@@ -37,11 +45,11 @@ def parse_value(value: object) -> ActionValue | None:
     if not isinstance(value, dict) or value.get("v") != VERSION:
         return None
     kind = _kind(value.get("a"))
-    ids = tuple(_id(value.get(name)) for name in ("i", "c", "g"))
+    ids = [_id(value.get(name)) for name in ("i", "c", "g")]
+    ids.append(_id(value.get("r", 0)))  # other cards, and those of older versions, have none
     if kind is None or None in ids:
         return None
-    incident, card, generation = ids
-    return ActionValue(kind, incident or 0, card or 0, generation or 0)
+    return ActionValue(kind, *(one or 0 for one in ids))
 
 
 def _kind(value: object) -> ActionKind | None:

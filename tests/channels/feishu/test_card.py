@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +25,7 @@ from receiver.domain.silence import DURATIONS, GROUP_SCOPE, SilenceState
 from receiver.sandbox.markup import Mention
 from receiver.sandbox.validate import count, validate
 from receiver.sandbox.walk import Drawn, Rules
+from tests.channels.feishu.reading import walk
 from tests.channels.views import CARD, Tenant, later, member, members, silence, stories, view
 
 Json = dict[str, Any]
@@ -50,17 +50,6 @@ def card(shown: View, rung: Rung = Rung.WHOLE) -> Json:
 
 def valid(content: Json) -> Drawn:
     return validate(content, Tenant("ou_li", "ou_han"), Rules())
-
-
-def walk(part: object) -> Iterator[Json]:
-    """Yield every object of a document."""
-    if isinstance(part, dict):
-        yield part
-        for value in part.values():
-            yield from walk(value)
-    elif isinstance(part, list):
-        for item in part:
-            yield from walk(item)
 
 
 def markdowns(content: Json) -> str:

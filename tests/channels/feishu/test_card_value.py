@@ -16,12 +16,10 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(ActionKind), IDS, IDS, IDS)
-def test_a_value_survives_the_platform(
-    kind: ActionKind, incident: int, card: int, generation: int
-) -> None:
-    sent = json.loads(json.dumps(action_value(kind, incident, card, generation)))
-    assert parse_value(sent) == ActionValue(kind, incident, card, generation)
+@given(st.builds(ActionValue, st.sampled_from(ActionKind), IDS, IDS, IDS, IDS))
+def test_a_value_survives_the_platform(asked: ActionValue) -> None:
+    sent = json.loads(json.dumps(action_value(*asked)))
+    assert parse_value(sent) == asked
 
 
 @given(JSON)
@@ -33,7 +31,12 @@ GOOD = action_value(ActionKind.ACKNOWLEDGE, 12, 7, 1)
 
 
 def test_whole_numbers_may_come_as_floating_point() -> None:
-    assert parse_value({**GOOD, "v": 1.0, "i": 12.0}) == (ActionKind.ACKNOWLEDGE, 12, 7, 1)
+    sent = {**GOOD, "v": 1.0, "i": 12.0, "r": 4.0}
+    assert parse_value(sent) == (ActionKind.ACKNOWLEDGE, 12, 7, 1, 4)
+
+
+def test_a_value_without_a_revision_names_none() -> None:
+    assert parse_value(GOOD) == (ActionKind.ACKNOWLEDGE, 12, 7, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,9 @@ def test_whole_numbers_may_come_as_floating_point() -> None:
         {"i": float("inf")},
         {"c": None},
         {"g": [1]},
+        {"r": "17"},
+        {"r": None},
+        {"r": -1},
     ],
 )
 def test_a_changed_value_is_refused(change: dict[str, object]) -> None:
@@ -59,3 +65,4 @@ def test_a_changed_value_is_refused(change: dict[str, object]) -> None:
 
 def test_a_value_holds_ids_alone() -> None:
     assert GOOD == {"v": 1, "a": "acknowledge", "i": 12, "c": 7, "g": 1}
+    assert action_value(ActionKind.SILENCE, 12, 7, 1, 17) == {**GOOD, "a": "silence", "r": 17}
