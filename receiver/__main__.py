@@ -1,4 +1,4 @@
-"""The commands: serve, check, demo, sandbox, render."""
+"""The commands: serve, check, replay, selfcheck, demo, sandbox, render."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,6 +64,73 @@ def check(path: Path) -> None:
 
 
 @main.command()
+@click.argument("letters", metavar="[ID]...", type=click.IntRange(min=1), nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Send every dead letter again.")
+@click.option("--target", default="", help="Only those of this target, or of this channel.")
+@click.option("--url", default="", help="The receiver's ops port.  [default: the file's, or 8081]")
+@click.option("--token", default="", envvar="RECEIVER_OPS_TOKEN", help="Its server.ops_token.")
+@click.option("--token-file", type=click.File("r"), help="A file with the token.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Take the address and the token from this file.",
+)
+def replay(letters: tuple[int, ...], path: Path | None, **options: Any) -> None:
+    """List the dead letters of a running receiver, or send some of them again."""
+    from receiver.ops.client import OpsClient, Refused, replayed, table  # noqa: PLC0415
+
+    every, target = options["every"], options["target"]
+    if letters and (every or target):
+        raise click.UsageError("give ids, or --all, which --target may narrow")
+    url, token = _ops_of(path, options)
+    try:
+        with OpsClient(url, token) as client:
+            found = [] if letters else client.dead_letters(target)
+            if not letters and not found:
+                click.echo("there are no dead letters")
+            elif not letters and not every:
+                click.echo("\n".join(table(found)))
+            else:
+                outcomes = replayed(client, letters or tuple(letter.id for letter in found))
+                _report(outcomes)
+    except Refused as wrong:
+        raise click.ClickException(str(wrong)) from None
+
+
+def _report(outcomes: Iterable[tuple[str, bool]]) -> None:
+    failed = False
+    for said, good in outcomes:
+        click.echo(said, err=not good)
+        failed = failed or not good
+    if failed:
+        raise SystemExit(1)
+
+
+@main.command()
+@config_option
+def selfcheck(path: Path) -> None:
+    """Count anew what became of everything accepted; the receiver may be running."""
+    from receiver.checking import recount  # noqa: PLC0415
+    from receiver.config import BadConfig  # noqa: PLC0415
+    from receiver.store.base import Unusable  # noqa: PLC0415
+
+    try:
+        sound, lines = recount(path, os.environ)
+    except BadConfig as problem:
+        raise click.ClickException(f"{path} cannot be used:\n{problem}") from None
+    except Unusable as problem:
+        raise click.ClickException(str(problem)) from None
+    for line in lines:
+        click.echo(line)
+    if not sound:
+        raise click.ClickException(
+            "the totals are not what the rows say: keep a copy of the store, and report this"
+        )
+    click.echo("everything is accounted for")
+
+
+@main.command()
 @click.option("--port", type=int, default=0, help="The page's port; 0 takes any.")
 @click.option("--once", is_flag=True, help="End when the story has been told.")
 def demo(port: int, *, once: bool) -> None:
@@ -103,6 +170,27 @@ def render(body: BinaryIO, path: Path | None, *, bot: bool) -> None:
     if problem:
         raise click.ClickException(problem)
     click.echo(card)
+
+
+def _ops_of(path: Path | None, options: dict[str, Any]) -> tuple[str, str]:
+    """Return where the ops port is and its token: as the options say, else as the file does."""
+    from receiver.ops.client import DEFAULT_URL, ops_url  # noqa: PLC0415
+
+    url, token = options["url"], options["token"]
+    if options["token_file"] is not None:
+        token = options["token_file"].read().strip()
+    if path is not None and not (url and token):
+        from receiver.config import BadConfig, load  # noqa: PLC0415
+
+        try:
+            server = load(path, os.environ).server
+        except BadConfig as problem:
+            raise click.ClickException(f"{path} cannot be used:\n{problem}") from None
+        if not url and not server.ops_listen.port:
+            raise click.ClickException("server.ops_listen takes any port: give --url")
+        url = url or ops_url(*server.ops_listen)
+        token = token or ("" if server.ops_token is None else server.ops_token.reveal())
+    return url or DEFAULT_URL, token
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

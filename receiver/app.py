@@ -12,41 +12,36 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from receiver import assembly
-from receiver.alertmanager.client import AlertmanagerClient
-from receiver.alertmanager.silences import Outcome as SilenceOutcome
-from receiver.alertmanager.silences import Silencer, Surroundings
-from receiver.assembly import Parts, Tools
+from receiver.assembly import Acquaintance, Parts, Tools
 from receiver.callback.desk import Desk
 from receiver.callback.feishu import CallbackMeans, FeishuCallback
 from receiver.callback.silencing import Silencing
-from receiver.channels.base import split_target
 from receiver.config import BadConfig, Config, load
 from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
-from receiver.deliver.worker import Means
+from receiver.deliver.means import Means
+from receiver.deliver.storm import Storms
 from receiver.ingest.agents import Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
 from receiver.ingest.operators import Operators
 from receiver.ops import Ops, OpsMeans
+from receiver.ops.conservation import CheckMeans, Conservation
+from receiver.ops.figures import store_figures
 from receiver.reconcile.clock import Clock
-from receiver.store.base import Store, Unusable
+from receiver.store.base import Store
 from receiver.store.sqlite import SqliteStore
-from receiver.store.writer import Commits
 from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.telemetry.tracing import Tracing, build_tracing
 from receiver.web import Handler, address_of, application, listen, serving
 
-LEARN_APART = 0.1  # seconds between chats whose members' names are read
-LEARN_EVERY = 3_600.0
 DISTRIBUTION = "alertmanager-feishu-receiver"
 
 
@@ -110,8 +105,7 @@ class App:
         )
         self.parts: Parts = assembly.build(config, self._tools, None)
         self._stack = contextlib.AsyncExitStack()
-        self._learn_now = asyncio.Event()
-        self._learning = True
+        self._acquaintance = Acquaintance(lambda: self.parts, world.pause, world.sleep)
         self._reloading = asyncio.Lock()
         self.url = ""
         self.ops_url = ""
@@ -165,7 +159,7 @@ class App:
         self.config = fresh
         self._retire(old)
         self._loaded()
-        self._learn_now.set()
+        self._acquaintance.hurry()
         self._dispatcher.wake()
         self._log.info("configuration reloaded")
 
@@ -188,10 +182,13 @@ class App:
         config, world = self.config, self._world
         self._retiring: set[asyncio.Task[None]] = set()
         self._stack.callback(self.tracing.close)
-        store = await self._open_store()
+        store = assembly.open_store(config, self.metrics, world.timer)
         self.store: Store = store
         self._stack.push_async_callback(store.close)
         self._stack.push_async_callback(self._close_parts)
+        self._operators = Operators(
+            target=self._operators_target, store=store, now=world.now, wake=self._wake
+        )
         self._silencing = self._make_silencing(store)
         self._dispatcher = self._make_dispatcher(store)
         self._clock = self._make_clock(store)
@@ -209,7 +206,9 @@ class App:
         self.ops_url = address_of(ops)
         await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
         self._loaded()
-        self._run(self._learn_names, self._stop_learning)
+        self._run(self._acquaintance.run, self._acquaintance.stop)
+        conservation = self._make_conservation(store)
+        self._run(conservation.run, conservation.stop)
         self._log.info(
             "ready",
             url=self.url,
@@ -219,51 +218,16 @@ class App:
             started=world.now(),
         )
 
-    async def _open_store(self) -> SqliteStore:
-        config = self.config
-        commits = Commits(done=self._committed, failed=self._not_committed)
-        path = config.store.path
-        if path is None:
-            raise Unusable(f"store.url: {config.store.url} is not a file of SQLite")
-        return SqliteStore(
-            path,
-            patience=config.server.commit_timeout / 1000,
-            timer=self._world.timer,
-            commits=commits,
-        )
-
-    def _committed(self, seconds: float, jobs: int) -> None:
-        self.metrics.store.commit_duration.observe(seconds)
-        self.metrics.store.group_size.observe(jobs)
-
-    def _not_committed(self, reason: str) -> None:
-        self.metrics.store.failures.of(reason).inc()
-
     def _make_silencing(self, store: Store) -> Silencing:
         world = self._world
-        silencer = Silencer(
-            Surroundings(
-                clients=self._client_of,
-                clock=world.now,
-                wait=self._tools.wait,
-                share=world.luck,
-                count=self._count_silence,
-            )
-        )
         return Silencing(
-            silencer=silencer,
+            silencer=assembly.silencer(self._tools, lambda: self.parts),
             store=store,
             log=self._logs("silencing"),
             now=world.now,
             pause=world.pause,
             wake=self._wake,
         )
-
-    def _client_of(self, source: str) -> AlertmanagerClient | None:
-        return self.parts.alertmanagers.get(source)
-
-    def _count_silence(self, source: str, outcome: SilenceOutcome) -> None:
-        self.metrics.callbacks.silences.of(source, outcome).inc()
 
     def _make_dispatcher(self, store: Store) -> Dispatcher:
         world = self._world
@@ -277,8 +241,18 @@ class App:
             now=world.now,
             luck=world.luck,
             pause=world.pause,
+            tell=self._operators.tell,
+            operators=self._operators_target,
         )
-        return Dispatcher(means, world.sleep)
+        storms = Storms(
+            store=store,
+            ledger=means.ledger,
+            channels=lambda: self.parts.outlets.channels,
+            rules=lambda: assembly.storms_of(self.config),
+            metrics=self.metrics,
+            log=self._logs("storm"),
+        )
+        return Dispatcher(means, world.sleep, storms)
 
     def _make_clock(self, store: Store) -> Clock:
         return Clock(
@@ -289,6 +263,17 @@ class App:
             resume=self._silencing.resume,
             wake=self._wake,
             log=self._logs("clock"),
+        )
+
+    def _make_conservation(self, store: Store) -> Conservation:
+        return Conservation(
+            CheckMeans(
+                selfcheck=store.selfcheck,
+                observe=self.metrics.store.checked,
+                now=self._world.now,
+                sleep=self._world.sleep,
+                log=self._logs("conservation"),
+            )
         )
 
     def _wake(self) -> None:
@@ -329,26 +314,6 @@ class App:
         for warning in self.config.warnings:
             self._log.warning("configuration", warning=warning)
 
-    async def _learn_names(self) -> None:
-        """Learn the names of the people in the configured chats before anyone clicks.
-
-        One chat after another: a start must not spend the app's calls of a second. People come
-        and go, so it is done again each hour; a chat that was read lately is not read again.
-        """
-        while self._learning:
-            self._learn_now.clear()
-            for target in assembly.targets_of(self.config):
-                name, address = split_target(target)
-                app = self.parts.apps.get(name)
-                if app is not None and address and self._learning:
-                    app.channel.prefetch(address)
-                    await self._world.pause(LEARN_APART)
-            await self._world.sleep(self._learn_now, LEARN_EVERY)
-
-    def _stop_learning(self) -> None:
-        self._learning = False
-        self._learn_now.set()
-
     def _public_app(self, store: Store) -> ASGIApp:
         world = self._world
         tools = WebhookTools(
@@ -360,12 +325,7 @@ class App:
             now=world.now,
             timer=world.timer,
             wake=self._wake,
-            tell=Operators(
-                target=lambda: self.config.operators_target,
-                store=store,
-                now=world.now,
-                wake=self._wake,
-            ).tell,
+            tell=self._operators.tell,
         )
         desk = Desk(
             store=store,
@@ -393,6 +353,9 @@ class App:
         )
         return self.tracing.middleware(application(table, self._logs("http")))
 
+    def _operators_target(self) -> str:
+        return self.config.operators_target
+
     def _agents(self) -> Agents:
         return self.parts.agents
 
@@ -413,24 +376,17 @@ class App:
         return None if token is None else token.reveal()
 
     async def _figures(self, store: SqliteStore) -> StoreFigures:
-        figures = await store.figures()
-        now = self._world.now()
-        waiting: dict[str, int] = {}
-        oldest: dict[str, float] = {}
-        for target, count in figures.waiting.items():
-            channel = self.parts.outlets.channels.get(split_target(target)[0])
-            kind = "other" if channel is None else channel.kind
-            age = max(now - figures.oldest[target], 0) / 1000
-            waiting[kind] = waiting.get(kind, 0) + count
-            oldest[kind] = max(oldest.get(kind, 0.0), age)
-        return StoreFigures(
-            cards_waiting=MappingProxyType(waiting),
-            oldest_waiting_age=MappingProxyType(oldest),
-            dead_letters=figures.dead,
-            quarantine_rows=figures.quarantined,
+        return store_figures(
+            await store.figures(),
+            await store.units(),
+            kind_of=self._kind_of,
             queue_length=store.queue_length,
-            size_bytes=figures.size,
+            now=self._world.now(),
         )
+
+    def _kind_of(self, channel: str) -> str:
+        known = self.parts.outlets.channels.get(channel)
+        return "other" if known is None else known.kind
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 """A configuration, turned into the parts that the stages work with."""
 
+import asyncio
 import platform
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,9 +13,10 @@ from prometheus_client import CollectorRegistry
 from receiver.alertmanager.client import AlertmanagerClient, build_http
 from receiver.alertmanager.client import Ports as AlertmanagerPorts
 from receiver.alertmanager.peer import Source
+from receiver.alertmanager.silences import Silencer, Surroundings
 from receiver.callback.desk import Setting
 from receiver.callback.feishu import CallbackApp
-from receiver.channels.base import Channel
+from receiver.channels.base import Channel, Quota, split_target
 from receiver.channels.feishu.attempt import Ports as FeishuPorts
 from receiver.channels.feishu.callback import Keys
 from receiver.channels.feishu.client import FeishuApp
@@ -31,17 +33,24 @@ from receiver.config import (
     Router,
     Secret,
 )
-from receiver.deliver.worker import Outlets
-from receiver.domain.incident import Rules
+from receiver.deliver.circuit import Cause
+from receiver.deliver.means import Outlets
+from receiver.domain.incident import Flapping, Rules
 from receiver.domain.outcome import RejectReason, RetryReason
 from receiver.domain.reason import BodyReason, CardReason
 from receiver.domain.silence import CONFIRM_WITHIN
+from receiver.domain.storm import Rules as StormRules
 from receiver.ingest.agents import AgentGate, Agents
 from receiver.ingest.door import Doors, Gate
+from receiver.store.base import Unusable
+from receiver.store.sqlite import SqliteStore
+from receiver.store.writer import Commits
 from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Build, Labels, Metrics
 from receiver.telemetry.tracing import Tracing
 
+LEARN_APART = 0.1  # seconds between chats whose members' names are read
+LEARN_EVERY = 3_600.0
 # Seconds that a replaced client may still be used: the drive of a silence keeps its client until
 # the intent is confirmed or has failed; then its last call's timeout, and a margin.
 RETIRE_AFTER = CONFIRM_WITHIN / 1000 + 15.0
@@ -97,7 +106,9 @@ class _Maker:
                 app_secret=config.app_secret.reveal(),
             )
             ports = self._feishu_ports()
-            channel, http = FeishuApp(account, ports, self._observe_token), ports.http
+            quota = Quota(config.tenant, config.monthly_quota)
+            channel = FeishuApp(account, ports, self._observe_token, quota=quota)
+            http = ports.http
         self.connections[config.name] = http
         self.closing.extend((channel.close, http.aclose))
         return channel
@@ -143,7 +154,12 @@ class _Maker:
             log=self._tools.logs("feishu"),
             now=self._tools.now,
             share=self._tools.luck,
+            observe_skew=self._observe_skew,
         )
+
+    def _observe_skew(self, channel: str, seconds: float) -> None:
+        """Show how far the platform's clock is ahead; told is how far ours is."""
+        self._tools.metrics.channels.clock_skew.of(channel).set(-seconds)
 
     def _observe_token(self, app: str, success: bool, expires_at: int) -> None:
         callbacks = self._tools.metrics.callbacks
@@ -175,7 +191,7 @@ def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
             channels[entry.name] = maker.bot(entry)
     urls = {source.name: source.external_url for source in config.alertmanagers}
     clients = {source.name: maker.alertmanager(source) for source in config.alertmanagers}
-    rules = Rules(config.severity, config.flap_window)
+    rules = rules_of(config)
     templates = templates_of(config)
     return Parts(
         config=config,
@@ -197,6 +213,17 @@ def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
         connections=MappingProxyType(maker.connections),
         closing=tuple(maker.closing),
     )
+
+
+def rules_of(config: Config) -> Rules:
+    """Return what decisions about bodies need to know."""
+    flapping = Flapping(config.flapping.threshold, config.flapping.window)
+    return Rules(config.severity, config.flap_window, flapping)
+
+
+def storms_of(config: Config) -> StormRules:
+    """Return when a backlog is a storm."""
+    return StormRules(config.storm.enabled, config.storm.after)
 
 
 def templates_of(config: Config) -> Templates:
@@ -241,24 +268,115 @@ def _agent(agent: AgentSource, gate: Gate, config: Config, old: AgentGate | None
 
 
 def targets_of(config: Config) -> tuple[str, ...]:
-    """Return every target that a route names."""
-    return tuple(dict.fromkeys(target for route in config.routes for target in route.targets))
+    """Return every target that a route names, its fallbacks last."""
+    named = [target for route in config.routes for target in route.every_target]
+    instead = [route.fallback for route in config.routes if route.fallback]
+    return tuple(dict.fromkeys((*named, *instead)))
 
 
 def labels_for(config: Config) -> Labels:
     """Return the closed label sets that follow from a configuration and the domain."""
     alertmanagers = tuple(source.name for source in config.alertmanagers)
     agents = tuple(agent.name for agent in config.agents)
+    apps = [entry for entry in config.feishu if isinstance(entry, FeishuAppConfig)]
     return Labels(
         sources=(*alertmanagers, *agents),
         alertmanagers=alertmanagers,
-        apps=tuple(app.name for app in config.feishu if isinstance(app, FeishuAppConfig)),
+        apps=tuple(app.name for app in apps),
         body_reasons=tuple(BodyReason),
         decision_reasons=tuple(CardReason),
         retry_reasons=tuple(RetryReason),
         rejection_reasons=tuple(RejectReason),
         dead_letter_reasons=tuple(RejectReason),
+        circuit_reasons=tuple(Cause),
+        outlets=tuple(entry.name for entry in config.feishu),
+        tenants=tuple(dict.fromkeys(app.tenant for app in apps)),
     )
+
+
+def open_store(config: Config, metrics: Metrics, timer: Callable[[], float]) -> SqliteStore:
+    """Open the configured store, whose commits the metrics count.
+
+    Raises:
+        Unusable: it cannot be opened.
+
+    """
+    path = config.store.path
+    if path is None:
+        raise Unusable(f"store.url: {config.store.url} is not a file of SQLite")
+
+    def done(seconds: float, jobs: int) -> None:
+        metrics.store.commit_duration.observe(seconds)
+        metrics.store.group_size.observe(jobs)
+
+    def failed(reason: str) -> None:
+        metrics.store.failures.of(reason).inc()
+
+    return SqliteStore(
+        path,
+        patience=config.server.commit_timeout / 1000,
+        timer=timer,
+        commits=Commits(done=done, failed=failed),
+    )
+
+
+def silencer(tools: Tools, parts: Callable[[], Parts]) -> Silencer:
+    """Return what makes silences, with the clients of the configuration in force."""
+    silences = tools.metrics.callbacks.silences
+
+    def client(source: str) -> AlertmanagerClient | None:
+        return parts().alertmanagers.get(source)
+
+    return Silencer(
+        Surroundings(
+            clients=client,
+            clock=tools.now,
+            wait=tools.wait,
+            share=tools.luck,
+            count=lambda source, outcome: silences.of(source, outcome).inc(),
+        )
+    )
+
+
+class Acquaintance:
+    """Learns the names of the people in the configured chats before anyone clicks.
+
+    One chat after another: a start must not spend the app's calls of a second. People come and
+    go, so it is done again each hour; a chat that was read lately is not read again.
+    """
+
+    def __init__(
+        self,
+        parts: Callable[[], Parts],
+        pause: Callable[[float], Awaitable[None]],
+        sleep: Callable[[asyncio.Event, float], Awaitable[None]],
+    ) -> None:
+        self._parts = parts
+        self._pause = pause
+        self._sleep = sleep
+        self._now = asyncio.Event()
+        self._learning = True
+
+    async def run(self) -> None:
+        """Learn until stopped."""
+        while self._learning:
+            self._now.clear()
+            for target in targets_of(self._parts().config):
+                name, address = split_target(target)
+                app = self._parts().apps.get(name)
+                if app is not None and address and self._learning:
+                    app.channel.prefetch(address)
+                    await self._pause(LEARN_APART)
+            await self._sleep(self._now, LEARN_EVERY)
+
+    def hurry(self) -> None:
+        """Learn at once: the chats may be others now."""
+        self._now.set()
+
+    def stop(self) -> None:
+        """Learn no more."""
+        self._learning = False
+        self._now.set()
 
 
 def metrics_for(config: Config, registry: CollectorRegistry, release: str) -> Metrics:

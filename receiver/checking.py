@@ -1,4 +1,4 @@
-"""What ``receiver check`` does: all that a start does, short of listening."""
+"""What ``receiver check`` and ``receiver selfcheck`` do: look, and change nothing."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from receiver.app import App, real_world
 from receiver.config import BadConfig, Config, load, summary
 from receiver.store.base import Unusable
 from receiver.store.sqlite import check as check_store
+from receiver.store.sqlite import selfcheck
 from receiver.telemetry.logs import build_logging
 from receiver.telemetry.otel_settings import BadTracingSetting
 
@@ -39,3 +40,27 @@ async def _assemble(config: Config, path: Path, environ: Mapping[str, str]) -> N
         with contextlib.suppress(Exception):
             await close()
     app.tracing.close()
+
+
+def recount(path: Path, environ: Mapping[str, str]) -> tuple[bool, list[str]]:
+    """Count the units of a configuration's store anew; return whether all add up, and a table.
+
+    Raises:
+        BadConfig: the configuration cannot be used.
+        Unusable: there is no store to read.
+
+    """
+    store = load(path, environ).store
+    if store.path is None or not store.path.exists():
+        raise Unusable(f"store.url: there is no store at {store.url}: no receiver has used it yet")
+    totals, wrong = selfcheck(store.path)
+    kept = {"accepted": totals.accepted}
+    kept |= {str(state): count for state, count in totals.by_state.items()}
+    counted = {**kept, **{each.state: each.counted for each in wrong}}
+    kept |= {each.state: each.kept for each in wrong}
+    head = f"{'units':<20}{'total':>12}{'counted':>12}{'difference':>12}"
+    rows = [
+        f"{name:<20}{kept[name]:>12}{count:>12}{count - kept[name]:>12}"
+        for name, count in counted.items()
+    ]
+    return not wrong, [head, *rows]

@@ -3,6 +3,9 @@
 from typing import Any
 
 VERSION = "3.1.0"
+PAGE_MOST = 200
+PAGE_DEFAULT = 50
+LETTERS_MOST = 5_000
 
 
 def _answer(meaning: str) -> dict[str, Any]:
@@ -43,41 +46,55 @@ def _number(name: str, where: str, meaning: str) -> dict[str, Any]:
     }
 
 
-def document() -> dict[str, Any]:
-    """Return the document; times are Unix milliseconds throughout."""
+def _paths() -> dict[str, Any]:
     identity = _number("id", "path", "the number that lists show")
     page = (
         _number("before", "query", "only smaller ids; 0 begins at the newest"),
-        _number("limit", "query", "1 to 200, default 50"),
+        _number("limit", "query", f"1 to {PAGE_MOST}, default {PAGE_DEFAULT}"),
     )
+    most = _number("limit", "query", f"1 to {LETTERS_MOST}, default {PAGE_MOST}")
+    return {
+        "/api/v1/incidents": {
+            "get": _operation("listIncidents", "Incidents, the newest first", parameters=page)
+        },
+        "/api/v1/incidents/{id}": {
+            "get": _operation(
+                "getIncident",
+                "One incident with its alerts, cards and timeline",
+                parameters=(identity,),
+                missing="there is no such incident",
+            )
+        },
+        "/api/v1/cards": {"get": _operation("listCards", "Cards that are not yet shown")},
+        "/api/v1/dead-letters": {
+            "get": _operation(
+                "listDeadLetters",
+                "Cards that were rejected for good, the newest first, with reason and time",
+                parameters=(most,),
+            )
+        },
+        "/api/v1/units": {
+            "get": _operation(
+                "countUnits", "How many units, (episode, target) pairs, are in each state"
+            )
+        },
+        "/api/v1/dead-letters/{id}/replay": {
+            "post": _operation(
+                "replayDeadLetter",
+                "Try a dead letter again",
+                parameters=(identity,),
+                missing="there is no such dead letter",
+            )
+        },
+    }
+
+
+def document() -> dict[str, Any]:
+    """Return the document; times are Unix milliseconds throughout."""
     return {
         "openapi": VERSION,
         "info": {"title": "Receiver", "version": "1"},
-        "paths": {
-            "/api/v1/incidents": {
-                "get": _operation("listIncidents", "Incidents, the newest first", parameters=page)
-            },
-            "/api/v1/incidents/{id}": {
-                "get": _operation(
-                    "getIncident",
-                    "One incident with its alerts, cards and timeline",
-                    parameters=(identity,),
-                    missing="there is no such incident",
-                )
-            },
-            "/api/v1/cards": {"get": _operation("listCards", "Cards that are not yet shown")},
-            "/api/v1/dead-letters": {
-                "get": _operation("listDeadLetters", "Cards that were rejected for good")
-            },
-            "/api/v1/dead-letters/{id}/replay": {
-                "post": _operation(
-                    "replayDeadLetter",
-                    "Try a dead letter again",
-                    parameters=(identity,),
-                    missing="there is no such dead letter",
-                )
-            },
-        },
+        "paths": _paths(),
         "components": {
             "securitySchemes": {"ops_token": {"type": "http", "scheme": "bearer"}},
             "schemas": {

@@ -38,6 +38,7 @@ _SIZES = {
 _SIZE = re.compile(r"(\d{1,12}) ?([kKMG]i?B|B|)", re.ASCII)
 _RATE = re.compile(r"(\d{1,7})/([smh])", re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_NAME_CURE = "write small letters, digits, - and _, at most 63, a letter or digit first"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
 _PORTS = 65_535
 
@@ -92,8 +93,7 @@ def named(what: str) -> Kind[str]:
     def read(place: Place) -> str:
         text = place.text()
         if not _NAME.fullmatch(text):
-            cure = "write small letters, digits, - and _, at most 63, a letter or digit first"
-            raise place.refuse(cure)
+            raise place.refuse(_NAME_CURE)
         first = place.notes.names.setdefault((what, text), place.path)
         if first != place.path:
             raise place.refuse(f"choose another name: {first} has this one")
@@ -209,6 +209,7 @@ def listed(
 
 
 TEXT = Kind("text", one_line)
+NAME = Kind("name", pattern(_NAME, _NAME_CURE))
 BOOLEAN = Kind("true or false", _boolean)
 ADDRESS = Kind("host:port", _address)
 RATE = Kind("rate", _rate)

@@ -7,7 +7,8 @@ from pathlib import Path
 from receiver.config.document import LIMIT, read_document
 from receiver.config.place import Notes, Place, Refused
 from receiver.config.problem import BadConfig, Problem
-from receiver.config.schema import ROOT, channels
+from receiver.config.schema import ROOT
+from receiver.config.targets import learn_channels
 from receiver.config.values import Config
 from receiver.config.warned import warned
 
@@ -40,7 +41,7 @@ def parse(text: str, environ: Mapping[str, str], base: Path) -> Config:
     """
     root, problems = read_document(text)
     notes = Notes(environ, base, problems=list(problems))
-    notes.channels = channels(root, notes)
+    learn_channels(root, notes)
     try:
         config = ROOT.read(Place(root, "", notes))
     except Refused:

@@ -32,6 +32,8 @@ class Notes:
     channels: Mapping[str, str] = field(default_factory=dict)  # name -> app or bot
     problems: list[Problem] = field(default_factory=list)
     names: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, name) -> path
+    platforms: Mapping[str, str] = field(default_factory=dict)  # channel -> base_url
+    quotas: dict[str, tuple[str, int]] = field(default_factory=dict)  # tenant -> path, quota
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Which targets an alert is shown in: compiled once, asked for every alert."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import NamedTuple
 
-from receiver.config.values import Route
+from receiver.config.values import Route, Spread
 from receiver.domain.incident import Placement
 from receiver.domain.matcher import Matcher, Operator
 
@@ -22,26 +24,47 @@ class _Step(NamedTuple):
     last: bool
 
 
+class _Merged(NamedTuple):
+    """Where a set of routes shows an incident, ready but for the choice between apps."""
+
+    placements: tuple[Placement, ...]
+    spread: tuple[tuple[int, tuple[Placement, ...]], ...] = ()  # place in these, and its choices
+
+    def of(self, source: str, receiver: str, group_key: str) -> tuple[Placement, ...]:
+        """Return where one incident is shown."""
+        if not self.spread:
+            return self.placements
+        identity = _identity(source, receiver, group_key)
+        placements = list(self.placements)
+        for place, choices in self.spread:
+            placements[place] = chosen(choices, identity)
+        return tuple(placements)
+
+
 class Router:
     """The routes of a configuration, in the order they are written.
 
     Matchers see an alert's labels, and as ``source`` and ``receiver`` who sent it; these two hide
-    labels of the same names. The first route that matches wins, unless it continues.
+    labels of the same names. The first route that matches wins, unless it continues. Of a chat
+    that several apps serve, an incident (source, receiver and group key) is always shown by the
+    same one.
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
         self._senders: dict[tuple[str, str], tuple[_Step, ...]] = {}
-        self._sets: dict[int, tuple[Placement, ...]] = {}
+        self._chats = _Chats(self._routes)
+        self._sets: dict[int, _Merged] = {}
 
     def placements(
-        self, labels: dict[str, str], source: str, receiver: str
+        self, labels: dict[str, str], source: str, receiver: str, group_key: str = ""
     ) -> tuple[Placement, ...]:
         """Return where an alert is shown; a target that several routes name stands there once."""
-        return self._merged(_matching(self._steps(source, receiver), labels))
+        found = _matching(self._steps(source, receiver), labels)
+        return self._merged(found).of(source, receiver, group_key)
 
     def union(
-        self, alerts: Iterable[dict[str, str]], source: str, receiver: str
+        self, alerts: Iterable[dict[str, str]], source: str, receiver: str, group_key: str = ""
     ) -> tuple[Placement, ...]:
         """Return where any of these alerts, given by their labels, is shown; nowhere if none."""
         steps = self._steps(source, receiver)
@@ -51,7 +74,7 @@ class Router:
             found |= _matching(steps, labels)
             if whole:  # every alert goes the same way
                 break
-        return self._merged(found)
+        return self._merged(found).of(source, receiver, group_key)
 
     def _steps(self, source: str, receiver: str) -> tuple[_Step, ...]:
         known = self._senders.get((source, receiver))
@@ -62,13 +85,13 @@ class Router:
             self._senders[source, receiver] = known
         return known
 
-    def _merged(self, bits: int) -> tuple[Placement, ...]:
+    def _merged(self, bits: int) -> _Merged:
         known = self._sets.get(bits)
         if known is None:
             if len(self._sets) >= SETS_MOST:
                 self._sets.clear()
-            chosen = [route for number, route in enumerate(self._routes) if bits >> number & 1]
-            known = self._sets[bits] = merge(chosen)
+            taken = [route for number, route in enumerate(self._routes) if bits >> number & 1]
+            known = self._sets[bits] = merge(taken, self._chats)
         return known
 
 
@@ -110,15 +133,89 @@ def _at_once(steps: list[_Step]) -> _Step:
     return _Step(sum(step.bit for step in steps), (), (), last=True)
 
 
-def merge(routes: Iterable[Route]) -> tuple[Placement, ...]:
-    """Return the targets of several routes, each once, calling whom and when any of them calls."""
-    mention: dict[str, dict[str, None]] = {}
-    notify: dict[str, dict[str, None]] = {}
+class _Chats:
+    """Which targets lead to the same chat: those of apps that some route spreads it over."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._families: dict[str, tuple[str, ...]] = {}
+        for spread in (each for route in routes for each in route.targets):
+            if isinstance(spread, Spread):
+                known = (self.family(target) for target in spread.targets)
+                family = tuple(dict.fromkeys(target for each in known for target in each))
+                self._families.update(dict.fromkeys(family, family))
+
+    def family(self, target: str) -> tuple[str, ...]:
+        """Return every target of a chat, this one among them."""
+        return self._families.get(target, (target,))
+
+
+@dataclass(slots=True)
+class _Chat:
+    """A chat that some routes name, by a target of its own or spread over several apps."""
+
+    family: tuple[str, ...]
+    fixed: str = ""
+    apps: dict[str, None] = field(default_factory=dict)  # targets to choose from
+    fallbacks: dict[str, None] = field(default_factory=dict)
+    mention: dict[str, None] = field(default_factory=dict)
+    notify: dict[str, None] = field(default_factory=dict)
+
+    def take(self, target: str | Spread, route: Route) -> None:
+        """Add what a route says about this chat."""
+        if isinstance(target, Spread):
+            self.apps.update(dict.fromkeys(target.targets))
+        else:
+            self.fixed = self.fixed or target
+        if route.fallback:
+            self.fallbacks[route.fallback] = None
+        self.mention.update(dict.fromkeys(route.mention))
+        self.notify.update(dict.fromkeys(route.notify))
+
+    def choices(self) -> tuple[Placement, ...]:
+        """Return the placements to choose from: one, unless several apps serve the chat."""
+        return tuple(
+            Placement(
+                target,
+                tuple(self.mention),
+                tuple(self.notify),
+                next((each for each in self.fallbacks if each != target), ""),
+                tuple(each for each in self.family if each != target),
+            )
+            for target in ((self.fixed,) if self.fixed else self.apps)
+        )
+
+
+def merge(routes: Iterable[Route], chats: _Chats) -> _Merged:
+    """Return the chats of several routes, each once, calling whom and when any of them calls.
+
+    Where one route names an app and another spreads the same chat over several, the named app
+    shows it.
+    """
+    found: dict[tuple[str, ...], _Chat] = {}
     for route in routes:
         for target in route.targets:
-            mention.setdefault(target, {}).update(dict.fromkeys(route.mention))
-            notify.setdefault(target, {}).update(dict.fromkeys(route.notify))
-    return tuple(
-        Placement(target, tuple(people), tuple(notify[target]))
-        for target, people in mention.items()
+            first = target.targets[0] if isinstance(target, Spread) else target
+            family = chats.family(first)
+            found.setdefault(family, _Chat(family)).take(target, route)
+    choices = [chat.choices() for chat in found.values()]
+    return _Merged(
+        tuple(each[0] for each in choices),
+        tuple((place, each) for place, each in enumerate(choices) if len(each) > 1),
     )
+
+
+def chosen(choices: Sequence[Placement], identity: bytes) -> Placement:
+    """Return the choice of highest weight for an incident (rendezvous hashing).
+
+    The weights of the others do not change when an app comes or goes, so only its own share
+    moves; they depend on nothing but the names, so every process chooses the same.
+    """
+    return max(choices, key=lambda each: _weight(each.target.partition(":")[0], identity))
+
+
+def _weight(app: str, identity: bytes) -> tuple[bytes, str]:
+    return blake2b(app.encode() + b"\0" + identity, digest_size=8).digest(), app
+
+
+def _identity(*names: str) -> bytes:
+    return "\0".join(names).encode("utf-8", "surrogatepass")

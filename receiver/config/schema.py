@@ -5,10 +5,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from receiver.config.document import Entries, Items
 from receiver.config.kinds import (
     ADDRESS,
     BOOLEAN,
+    NAME,
     RATE,
     TEXT,
     Kind,
@@ -20,12 +20,14 @@ from receiver.config.kinds import (
     pattern,
     size,
 )
-from receiver.config.place import Notes, Place, plain_text
+from receiver.config.place import Place
 from receiver.config.secret_kinds import SECRET, TOKEN, WEBHOOK_URL
 from receiver.config.section import either, section
+from receiver.config.targets import BOT_MARKS, PLACED, TARGET, check_route
 from receiver.config.urls import FEISHU_BASE, HEADERS, PEER_URL, PLAIN_URL, STORE_URL
 from receiver.config.values import (
     DAY,
+    HOUR,
     LOG_LEVELS,
     MESSAGE_TYPES,
     SECOND,
@@ -35,9 +37,11 @@ from receiver.config.values import (
     Config,
     FeishuAppConfig,
     FeishuBotConfig,
+    Flapping,
     Route,
     Server,
     StoreConfig,
+    Storm,
     Templates,
 )
 from receiver.domain.matcher import BadMatcher, Matcher, parse_matcher
@@ -45,39 +49,11 @@ from receiver.domain.reason import NotifyReason
 from receiver.domain.severity import SeverityScale
 
 MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
 YEAR = 365 * DAY
-BOT_MARKS = ("webhook_url", "webhook_url_file")
+QUOTA_MOST = 1_000_000_000
 
 _APP_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_CHAT = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _MENTION = re.compile(r"all|ou_[A-Za-z0-9_-]{1,64}|[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}")
-
-
-def channels(root: Entries, notes: Notes) -> dict[str, str]:
-    """Return the names that routes may use, also of entries that are wrong elsewhere."""
-    feishu = root.entries.get("feishu")
-    found: dict[str, str] = {}
-    for item in feishu.items if isinstance(feishu, Items) else []:
-        if isinstance(item, Entries):
-            bot = any(mark in item.entries for mark in BOT_MARKS)
-            name = plain_text(item.entries.get("name"), notes.environ)
-            found[name] = "bot" if bot else "app"
-    return found
-
-
-def _target(place: Place) -> str:
-    text = place.text()
-    name, colon, chat = text.partition(":")
-    kind = place.notes.channels.get(name)
-    if kind is None or not name:
-        known = ", ".join(sorted(filter(None, place.notes.channels)))
-        raise place.refuse(f"name an entry of feishu: {known}" if known else "add it to feishu")
-    if kind == "bot" and colon:
-        raise place.refuse(f"write {name} alone: a group bot has one chat")
-    if kind == "app" and not _CHAT.fullmatch(chat):
-        raise place.refuse(f"write {name}:oc_…, with the chat's id")
-    return text
 
 
 def _matcher(place: Place) -> Matcher:
@@ -119,7 +95,6 @@ def _template(place: Place) -> str:
 _REASON = choice(*NotifyReason)
 _HTTP = choice("http")
 NOTIFY = Kind(_REASON.name, _notify)
-TARGET = Kind("target", _target)
 MATCHER = Kind("matcher", _matcher)
 TEMPLATE = Kind("template", _template)
 MENTION = Kind("mention", pattern(_MENTION, "write an open_id (ou_…), an e-mail address, or all"))
@@ -152,6 +127,13 @@ def _check_app(values: Mapping[str, Any], place: Place) -> None:
     if values.get("encrypt_key", ...) is values.get("verification_token", ...) is None:
         cure = "set encrypt_key (better) or verification_token, or anybody could forge a click"
         place.note(cure, "neither encrypt_key nor verification_token")
+    quota = values.get("monthly_quota") or 0
+    tenant = values.get("tenant", "")
+    if quota and tenant:
+        path, first = place.notes.quotas.setdefault(tenant, (place.path, quota))
+        if first != quota:
+            cure = f"write {first}, as {path}: the apps of tenant {tenant} share one quota"
+            place.note_at("monthly_quota", cure, str(quota))
 
 
 SERVER = section(
@@ -203,23 +185,32 @@ APP = section(
         "encrypt_key": SECRET,
         "verification_token": SECRET,
         "callbacks": Kind("http", _callbacks),
+        "monthly_quota": integer(1, QUOTA_MOST),
+        "tenant": NAME,
     },
     _check_app,
 )
 BOT = section(
     FeishuBotConfig,
     {"name": named("channel"), "webhook_url": WEBHOOK_URL, "secret": SECRET, "keyword": TEXT},
+    foreign=dict.fromkeys(
+        ("monthly_quota", "tenant"), "remove it: the quota counts an app's calls, not a group bot's"
+    ),
 )
 ROUTE = section(
     Route,
     {
         "match": listed(MATCHER),
-        "targets": listed(TARGET, least=1),
+        "targets": listed(PLACED, least=1),
+        "fallback": TARGET,
         "mention": listed(MENTION),
         "notify": listed(NOTIFY),
         "continue": BOOLEAN,
     },
+    check_route,
 )
+STORM = section(Storm, {"enabled": BOOLEAN, "after": duration(SECOND, 10 * MINUTE)})
+FLAPPING = section(Flapping, {"threshold": integer(2, 1000), "window": duration(MINUTE, DAY)})
 SEVERITY = section(SeverityScale, {"label": TEXT, "order": listed(TEXT, least=1)})
 TEMPLATES = section(Templates, {"title": TEMPLATE, "summary": TEMPLATE, "text": TEMPLATE})
 ROOT: Kind[Config] = section(
@@ -233,6 +224,8 @@ ROOT: Kind[Config] = section(
         "routes": listed(ROUTE, least=1, once=False),
         "severity": SEVERITY,
         "flap_window": duration(0, DAY),
+        "flapping": FLAPPING,
+        "storm": STORM,
         "operators_target": TARGET,
         "log": choice(*LOG_LEVELS),
         "templates": TEMPLATES,
@@ -241,10 +234,12 @@ ROOT: Kind[Config] = section(
 
 
 def every_key(kind: Kind[Any] = ROOT, prefix: str = "") -> list[tuple[str, Kind[Any], Any]]:
-    """List each key that is no section itself: its path, its kind and its default."""
+    """List each key that is more than a section: its path, its kind and its default."""
     found: list[tuple[str, Kind[Any], Any]] = []
     for key, of, default in kind.keys:
         below = of.item if of.item is not None else of
         path = f"{prefix}{key}" + ("[]" if of.item is not None and below.keys else "")
-        found += every_key(below, f"{path}.") if below.keys else [(path, of, default)]
+        if not below.keys or below.form != "mapping":
+            found.append((f"{prefix}{key}", of, default))
+        found += every_key(below, f"{path}.") if below.keys else []
     return found

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from receiver.config.document import Entries, Item, Scalar
@@ -15,14 +16,19 @@ T = TypeVar("T")
 Check = Callable[[Mapping[str, Any], Place], None]
 REQUIRED = dataclasses.MISSING
 # Keys that Python or our own words call differently.
-_FIELDS = {"match": "matchers", "continue": "continue_"}
+_FIELDS = {"match": "matchers", "continue": "continue_", "app": "apps"}
 
 
-def section(make: type[T], kinds: Mapping[str, Kind[Any]], check: Check | None = None) -> Kind[T]:
+def section(
+    make: type[T],
+    kinds: Mapping[str, Kind[Any]],
+    check: Check | None = None,
+    foreign: Mapping[str, str] = MappingProxyType({}),
+) -> Kind[T]:
     """Return the kind of a mapping that becomes a dataclass, whose defaults are the keys'.
 
     ``check`` notes what is wrong between the keys; it is given the values by key, without those
-    that are wrong already.
+    that are wrong already. ``foreign`` has the cures for keys that belong somewhere else.
     """
     fields = dataclasses.fields(make)  # type: ignore[arg-type]
     defaults = {field.name: field.default for field in fields}
@@ -32,7 +38,7 @@ def section(make: type[T], kinds: Mapping[str, Kind[Any]], check: Check | None =
         if not isinstance(place.item, Entries):
             raise place.refuse("write key: value pairs here", _shape(place))
         before = len(place.notes.problems)
-        _reject_unknown(place, kinds)
+        _reject_unknown(place, kinds, foreign)
         values = _values(place, keys)
         if check is not None:
             check(values, place)
@@ -52,13 +58,16 @@ def _shape(place: Place) -> str | None:
     return "a text" if isinstance(place.item, Scalar) and not place.item.null else None
 
 
-def _reject_unknown(place: Place, kinds: Mapping[str, Kind[Any]]) -> None:
+def _reject_unknown(
+    place: Place, kinds: Mapping[str, Kind[Any]], foreign: Mapping[str, str]
+) -> None:
     known = [*kinds, *(key + SUFFIX for key, kind in kinds.items() if kind.secret)]
     for key, item in _entries(place).items():
         if key in known:
             continue
         near = get_close_matches(key, known, 1)
         cure = f"did you mean {near[0]}?" if near else f"known here: {', '.join(kinds)}"
+        cure = foreign.get(key, cure)
         path = below(place.path, key)
         place.notes.problems.append(Problem(path, "an unknown key", cure, item.line))
 

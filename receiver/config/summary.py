@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from receiver.config.kinds import span
-from receiver.config.values import Config, FeishuBotConfig, Route
+from receiver.config.values import Config, FeishuAppConfig, FeishuBotConfig, Route
 
 
 def summary(config: Config) -> str:
@@ -30,13 +30,28 @@ def _lines(config: Config) -> Iterator[str]:
             yield f"feishu group bot {channel.name}: sends only"
         else:
             base = server.external_url.rstrip("/")
-            yield f"feishu app {channel.name}: {base}/callbacks/feishu/{channel.name}"
+            quota = _quota(channel)
+            yield f"feishu app {channel.name}: {base}/callbacks/feishu/{channel.name}{quota}"
+    storm = config.storm
+    yield (
+        f"storms: what cannot be shown within {span(storm.after)} is gathered in one digest"
+        if storm.enabled
+        else "storms: off, every incident waits for a card of its own"
+    )
     for number, route in enumerate(config.routes):
         yield f"route {number}: {_route(route)}"
+
+
+def _quota(app: FeishuAppConfig) -> str:
+    if not app.monthly_quota:
+        return ""
+    return f", {app.monthly_quota} calls a month for tenant {app.tenant}"
 
 
 def _route(route: Route) -> str:
     which = ", ".join(map(str, route.matchers)) or "every alert"
     people = f", mentions {len(route.mention)}" if route.mention else ""
     onward = ", then goes on" if route.continue_ else ""
-    return f"{which} -> {', '.join(route.targets)}{people}{onward}"
+    shown = ", ".join(map(str, route.targets))
+    instead = f" (else {route.fallback})" if route.fallback else ""
+    return f"{which} -> {shown}{instead}{people}{onward}"

@@ -12,7 +12,8 @@ from receiver.domain.reason import NotifyReason
 from receiver.domain.severity import SeverityScale
 
 SECOND = 1000
-DAY = 24 * 60 * 60 * SECOND
+HOUR = 60 * 60 * SECOND
+DAY = 24 * HOUR
 
 # https://open.feishu.cn/document/server-docs/api-call-guide/calling-process/overview
 FEISHU_URL = "https://open.feishu.cn"
@@ -119,6 +120,8 @@ class FeishuAppConfig:
     encrypt_key: Secret | None = None
     verification_token: Secret | None = None
     callbacks: str = "http"
+    monthly_quota: int = 0  # calls; 0 when the tenant has none
+    tenant: str = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +135,55 @@ class FeishuBotConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A chat that several apps serve: each incident is shown by one of them."""
+
+    apps: tuple[str, ...]
+    chat: str
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The same chat as each app's target."""
+        return tuple(f"{app}:{self.chat}" for app in self.apps)
+
+    def __str__(self) -> str:
+        return f"{'|'.join(self.apps)}:{self.chat}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where alerts go that all matchers accept, and who is called for there."""
 
     matchers: tuple[Matcher, ...] = ()
-    targets: tuple[str, ...]
+    targets: tuple[str | Spread, ...]
+    fallback: str = ""
     mention: tuple[str, ...] = ()
     notify: tuple[NotifyReason, ...] = tuple(NotifyReason)
     continue_: bool = False
+
+    @property
+    def every_target(self) -> tuple[str, ...]:
+        """Every target that an incident may be shown in at first, of a spread one each app's."""
+        found: list[str] = []
+        for target in self.targets:
+            found.extend(target.targets if isinstance(target, Spread) else (target,))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """Whether a backlog that cannot be shown within ``after`` ms becomes one digest."""
+
+    enabled: bool = True
+    after: int = 20 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """How often within ``window`` ms an incident re-opens before it is said to flap."""
+
+    threshold: int = 4
+    window: int = HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +207,8 @@ class Config:
     routes: tuple[Route, ...]
     severity: SeverityScale = SeverityScale()  # noqa: RUF009
     flap_window: int = FLAP_WINDOW
+    flapping: Flapping = Flapping()
+    storm: Storm = Storm()
     operators_target: str = ""
     log: str = "info"
     templates: Templates = Templates()

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from receiver.config.values import Config, FeishuBotConfig, Route
+from receiver.config.values import Config, FeishuAppConfig, FeishuBotConfig, Route, Spread
 
 
 def warned(config: Config) -> tuple[str, ...]:
     """Return one sentence for each thing to look at."""
-    return (*_senders(config), *_routes(config), *_targets(config))
+    return (*_senders(config), *_routes(config), *_targets(config), *_quotas(config))
 
 
 def _senders(config: Config) -> Iterator[str]:
@@ -38,9 +38,11 @@ def _routes(config: Config) -> Iterator[str]:
 def _targets(config: Config) -> Iterator[str]:
     bots = {each.name for each in config.feishu if isinstance(each, FeishuBotConfig)}
     for number, route in enumerate(config.routes):
-        yield from _chats(f"routes[{number}]", route.targets)
-        if any("@" in entry for entry in route.mention) and bots.intersection(route.targets):
-            yield f"routes[{number}].mention has e-mail addresses, which a group bot cannot mention"
+        path = f"routes[{number}]"
+        yield from _chats(path, (*route.every_target, route.fallback))
+        if any("@" in entry for entry in route.mention) and bots.intersection(route.every_target):
+            yield f"{path}.mention has e-mail addresses, which a group bot cannot mention"
+        yield from _strangers(path, route)
     yield from _chats("operators_target", (config.operators_target,))
     used = {target.partition(":")[0] for target in (config.operators_target, *_all(config.routes))}
     for each in config.feishu:
@@ -48,9 +50,41 @@ def _targets(config: Config) -> Iterator[str]:
             yield f"no route shows anything in {each.name}"
 
 
+def _strangers(path: str, route: Route) -> Iterator[str]:
+    """Warn of ids that only one of a chat's apps knows: an open_id is an app's own."""
+    people = any(entry.startswith("ou_") for entry in route.mention)
+    for target in route.targets:
+        if people and isinstance(target, Spread):
+            apps = " and ".join(target.apps)
+            yield (
+                f"{path}.mention has open_ids, each of which only one app knows, and {apps} "
+                f"share {target.chat}: write e-mail addresses"
+            )
+            return
+
+
+def _quotas(config: Config) -> Iterator[str]:
+    """Warn of cards that have nowhere to go once a tenant's calls of the month are used up."""
+    apps = [each for each in config.feishu if isinstance(each, FeishuAppConfig)]
+    limited = {each.tenant for each in apps if each.monthly_quota}
+    short = {each.name for each in apps if each.tenant in limited}
+    for number, route in enumerate(config.routes):
+        used = [target.partition(":")[0] for target in route.every_target]
+        if not short.issuperset(used):
+            continue  # somewhere the incident is shown all the same
+        name = used[0]
+        if not route.fallback:
+            yield (
+                f"routes[{number}] has no fallback: when the monthly quota of {name} is used up, "
+                "its cards wait for the next month"
+            )
+        elif route.fallback.partition(":")[0] in short:
+            yield f"routes[{number}].fallback has a monthly quota too: name a group bot"
+
+
 def _all(routes: tuple[Route, ...]) -> Iterator[str]:
     for route in routes:
-        yield from route.targets
+        yield from (*route.every_target, route.fallback)
 
 
 def _chats(path: str, targets: tuple[str, ...]) -> Iterator[str]:

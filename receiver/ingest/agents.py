@@ -149,13 +149,14 @@ def notice_of(message: Message, agent: AgentGate, trace: str) -> Notice:
         annotations,
     )
     digest = hashlib.sha256(f"{name}\0{message.id}".encode("utf-8", "replace")).hexdigest()
+    group_key = f"state:{key}" if message.state else f"message:{message.id}"
     return Notice(
         source=name,
         receiver=RECEIVER,
-        group_key=f"state:{key}" if message.state else f"message:{message.id}",
+        group_key=group_key,
         alerts=(alert,),
         group_labels=message.labels,
-        placements=agent.gate.place([labels] if alert.firing else [], name, RECEIVER),
+        placements=agent.gate.place([labels] if alert.firing else [], name, RECEIVER, group_key),
         kind=Kind.AGENT if message.state else Kind.MESSAGE,
         title=message.title,
         links=tuple((link.title, link.url) for link in message.links),

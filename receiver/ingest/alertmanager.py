@@ -91,7 +91,9 @@ class AlertmanagerWebhook:
             return "malformed", problem(400, "unreadable body", str(wrong))
         labels = bodies.firing(body)
         span = otel.get_current_span()
-        placements = gate.place(labels, gate.name, bodies.unescape(body.receiver))
+        placements = gate.place(
+            labels, gate.name, bodies.unescape(body.receiver), bodies.group_key(body)
+        )
         notice = bodies.notice(body, gate.name, placements, tools.tracing.traceparent_of(span))
         if span.is_recording():
             span.set_attributes(_attributes(body, len(labels)))

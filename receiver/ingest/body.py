@@ -69,7 +69,7 @@ def notice(body: Body, source: str, placements: tuple[Placement, ...], trace: st
     return Notice(
         source=source,
         receiver=unescape(body.receiver),
-        group_key=_group_key(body),
+        group_key=group_key(body),
         alerts=tuple([_alert(alert) for alert in body.alerts]),
         group_labels=body.groupLabels or {},
         placements=placements,
@@ -90,7 +90,8 @@ def firing(body: Body) -> list[dict[str, str]]:
     return [alert.labels for alert in body.alerts if alert.status != "resolved"]
 
 
-def _group_key(body: Body) -> str:
+def group_key(body: Body) -> str:
+    """Return a group's key; one made of its labels where the sender has none."""
     if body.groupKey:
         return body.groupKey
     labels = sorted((body.groupLabels or {}).items())

@@ -13,7 +13,8 @@ from receiver.web import problem
 
 BODY_LIMIT = 32 << 20
 
-Place = Callable[[Iterable[dict[str, str]], str, str], tuple[Placement, ...]]
+# The firing alerts' labels, source, receiver and group key -> where their incident is shown.
+Place = Callable[[Iterable[dict[str, str]], str, str, str], tuple[Placement, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -495,6 +495,8 @@ def selfcheck(path: Path) -> tuple[Totals, tuple[Discrepancy, ...]]:
         Unusable: the file cannot be read.
 
     """
+    if not path.exists():
+        raise Unusable(f"store.url: {path} does not exist: no receiver has kept anything there")
     check(path)
     try:
         with contextlib.closing(_open_reader(path)) as db:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from receiver.app import LEARN_APART
+from receiver.assembly import LEARN_APART
 from receiver.sandbox.server import serve_sandbox
 from receiver.sandbox.state import Call
 from tests.stage import played

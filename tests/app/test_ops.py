@@ -38,6 +38,7 @@ PATHS = (
     ("GET", "/api/v1/incidents/1", True),
     ("GET", "/api/v1/cards", True),
     ("GET", "/api/v1/dead-letters", True),
+    ("GET", "/api/v1/units", True),
     ("POST", "/-/reload", True),
 )
 
@@ -141,16 +142,52 @@ async def test_a_dead_letter_is_listed_and_can_be_replayed(tmp_path: Path) -> No
         await at.fire(alert())
         (letter,) = await at.when(lambda: dead_letters(at))
         assert letter["state"] == "dead"
-        assert letter["problem"]
+        assert (letter["incident"], letter["title"]) == (1, "HighLoad")
+        assert (letter["target"], letter["reason"]) == (f"ops:{NOWHERE}", "target")
+        assert letter["problem"] == f"target: {letter['detail']}"
+        told = (await ask(at, "GET", "/api/v1/incidents/1")).json()
+        died = [line["at"] for line in told["timeline"] if line["kind"] == "dead_lettered"]
+        assert letter["since"] == died[-1]
         assert (await at.metric("receiver_dead_letters_total", reason="target")) == 1
         assert "receiver_dead_letter_rows 1.0" in (await ask(at, "GET", "/metrics")).text
         at.desk.add_chat("新群", chat_id=NOWHERE)
         path = f"/api/v1/dead-letters/{letter['id']}/replay"
         assert (await ask(at, "POST", path)).json() == {"replayed": letter["id"]}
-        await at.message(NOWHERE)
+        await at.message(NOWHERE, limit=30)
         await at.quiet()
         assert (await ask(at, "GET", "/api/v1/dead-letters")).json() == {"dead_letters": []}
         assert is_problem(await ask(at, "POST", path), 404)
+
+
+async def test_units_are_counted_by_state(tmp_path: Path) -> None:
+    async with stage(tmp_path, routes=[{"targets": [f"ops:{PRODUCTION}", f"ops:{NOWHERE}"]}]) as at:
+        await at.fire(alert(instance="a"), alert(instance="b"))
+        await at.message()
+        await at.when(lambda: dead_letters(at))
+        await at.quiet()
+        said = (await ask(at, "GET", "/api/v1/units")).json()
+        states = said["states"]
+        assert said["accepted"] == sum(states.values()) == 4
+        assert (states["shown"], states["dead_lettered"]) == (2, 2)
+        assert said["suppressed_reasons"] == {}
+        assert await at.metric("receiver_store_units", state="dead_lettered") == 2
+        assert "receiver_store_units_accepted 4.0" in (await ask(at, "GET", "/metrics")).text
+
+
+async def test_dead_letters_come_as_many_as_asked_for(tmp_path: Path) -> None:
+    async with stage(tmp_path, routes=[{"targets": [f"ops:{NOWHERE}"]}]) as at:
+        for name in ("One", "Two", "Three"):
+            await at.fire(alert(name))
+        await at.when(lambda: all_dead(at, 3))
+        two = (await ask(at, "GET", "/api/v1/dead-letters?limit=2")).json()["dead_letters"]
+        assert two == (await dead_letters(at))[:2]
+        for bad in ("0", "5001", "x", "-1", ""):
+            assert is_problem(await ask(at, "GET", f"/api/v1/dead-letters?limit={bad}"), 400), bad
+
+
+async def all_dead(at: Stage, count: int) -> bool:
+    """Say whether there are so many dead letters."""
+    return len(await dead_letters(at)) == count
 
 
 async def test_metrics_in_both_formats_pass_the_lint(at: Stage) -> None:

@@ -127,6 +127,13 @@ ADDED = {
         "severity.label (line 9): seen an empty text; give it a value, or remove the key"
     ),
     "flap_window: 2d": "flap_window (line 9): seen '2d'; write between 0s and 1d",
+    "flapping: {threshold: 1}": (
+        "flapping.threshold (line 9): seen '1'; write a whole number from 2 to 1000"
+    ),
+    "flapping: {window: 1s}": "flapping.window (line 9): seen '1s'; write between 1m and 1d",
+    "storm: {after: 1h}": "storm.after (line 9): seen '1h'; write between 1s and 10m",
+    "storm: {enabled: maybe}": "storm.enabled (line 9): seen 'maybe'; write true or false",
+    "storm: {on: true}": "storm.on (line 9): seen an unknown key; known here: enabled, after",
     "log: loud": "log (line 9): seen 'loud'; write one of debug, info, warning, error",
     "log: ${LEVEL}": (
         "log (line 9): seen ${LEVEL}; set the environment variable LEVEL, or write $${ for a "

@@ -33,6 +33,12 @@ class Row(NamedTuple):
     meaning: str
 
 
+EXAMPLES: list[str] = re.findall(r"```yaml\n(.+?)```", GUIDE, re.DOTALL)
+CHANNELS = """
+feishu:
+  - {name: ops, app_id: cli_a1, app_secret: s, encrypt_key: k}
+  - {name: ops2, app_id: cli_a2, app_secret: s, encrypt_key: k}
+"""
 ROWS = [Row(*found.groups()) for found in _ROW.finditer(GUIDE)]
 KEYS: dict[str, tuple[Kind[Any], Any]] = {
     path: (kind, default) for path, kind, default in every_key()
@@ -48,7 +54,7 @@ def item(cell: str) -> Item:
 
 def value(key: str, cell: str) -> Any:
     """Read a cell as its key does."""
-    notes = Notes({}, Path(), channels={"ops": "app", "legacy": "bot"})
+    notes = Notes({}, Path(), channels={"ops": "app", "ops2": "app", "legacy": "bot"})
     read = KEYS[key][0].read(Place(item(cell), key, notes))
     assert not notes.problems
     return read
@@ -77,10 +83,19 @@ def test_a_keys_example_can_be_copied(row: Row) -> None:
 
 
 def test_the_guides_whole_example_is_read() -> None:
-    (text,) = re.findall(r"```yaml\n(.+?)```", GUIDE, re.DOTALL)
-    config = parse(text, ENVIRON, Path())
+    config = parse(EXAMPLES[0], ENVIRON, Path())
     assert [each.name for each in config.feishu] == ["ops", "legacy"]
     assert config.warnings == ()
+
+
+@pytest.mark.parametrize("text", EXAMPLES[1:])
+def test_a_section_has_an_example_that_is_read(text: str, tmp_path: Path) -> None:
+    for name in ("app-secret", "encrypt-key"):
+        (tmp_path / name).write_text("s3cret")
+    (tmp_path / "hook-url").write_text("https://open.feishu.cn/hook")
+    whole = text if "feishu:" in text else text + CHANNELS
+    warnings = parse(whole, {}, tmp_path).warnings
+    assert warnings == ("neither alertmanagers nor agents has an entry: nothing can be received",)
 
 
 def test_the_shortest_useful_file_is_read() -> None:

@@ -49,7 +49,7 @@ def placed(routes: list[Route], numbers: set[int]) -> dict[str, tuple[set[str], 
     """Return who is called in each target, and when."""
     found: dict[str, tuple[set[str], set[str]]] = {}
     for number in sorted(numbers):
-        for target in routes[number].targets:
+        for target in routes[number].every_target:
             mention, notify = found.setdefault(target, (set(), set()))
             mention.update(routes[number].mention)
             notify.update(routes[number].notify)

@@ -15,11 +15,14 @@ from receiver.config import (
     Config,
     FeishuAppConfig,
     FeishuBotConfig,
+    Flapping,
     RateLimit,
     Route,
     Secret,
     Server,
+    Spread,
     StoreConfig,
+    Storm,
     Templates,
     load,
     summary,
@@ -60,6 +63,9 @@ feishu:
     encrypt_key: key
     verification_token: token
     callbacks: http
+    monthly_quota: 10000
+    tenant: acme
+  - {name: ops2, app_id: cli_a2, app_secret: app, encrypt_key: key, base_url: http://127.0.0.1:9}
   - {name: legacy, webhook_url: "https://f/hook?x=1", secret: sign, keyword: alert}
 routes:
   - match: ['severity="critical"', team!~db]
@@ -67,9 +73,12 @@ routes:
     mention: [ou_1, all]
     notify: [repeat]
     continue: true
-  - targets: ["ops:oc_2"]
+  - targets: [{app: [ops, ops2], chat: oc_2}]
+    fallback: legacy
 severity: {label: priority, order: [P1, P2]}
 flap_window: 0s
+flapping: {threshold: 7, window: 30m}
+storm: {enabled: false, after: 5s}
 operators_target: ops:oc_3
 log: debug
 templates: {title: "{{ labels.a }}", text: "a\\nb $${"}
@@ -120,6 +129,15 @@ READ = Config(
             base_url="http://127.0.0.1:9",
             encrypt_key=Secret("key"),
             verification_token=Secret("token"),
+            monthly_quota=10_000,
+            tenant="acme",
+        ),
+        FeishuAppConfig(
+            name="ops2",
+            app_id="cli_a2",
+            app_secret=Secret("app"),
+            base_url="http://127.0.0.1:9",
+            encrypt_key=Secret("key"),
         ),
         FeishuBotConfig(
             name="legacy",
@@ -139,10 +157,12 @@ READ = Config(
             notify=(NotifyReason.REPEAT,),
             continue_=True,
         ),
-        Route(targets=("ops:oc_2",)),
+        Route(targets=(Spread(apps=("ops", "ops2"), chat="oc_2"),), fallback="legacy"),
     ),
     severity=SeverityScale(label="priority", order=("P1", "P2")),
     flap_window=0,
+    flapping=Flapping(threshold=7, window=1_800_000),
+    storm=Storm(enabled=False, after=5_000),
     operators_target="ops:oc_3",
     log="debug",
     templates=Templates(title="{{ labels.a }}", text="a\nb ${"),
@@ -164,10 +184,15 @@ def test_the_summary_is_short() -> None:
         "alertmanager prod: /webhooks/alertmanager/prod, with a token, 2 peers",
         "alertmanager two: /webhooks/alertmanager/two, with a token, 1 peer",
         "agent bot_1: /webhooks/agents/bot_1, may send card",
-        "feishu app ops: https://alerts.example.com/callbacks/feishu/ops",
+        (
+            "feishu app ops: https://alerts.example.com/callbacks/feishu/ops, 10000 calls a month "
+            "for tenant acme"
+        ),
+        "feishu app ops2: https://alerts.example.com/callbacks/feishu/ops2",
         "feishu group bot legacy: sends only",
+        "storms: off, every incident waits for a card of its own",
         'route 0: severity="critical", team!~"db" -> ops:oc_1, legacy, mentions 2, then goes on',
-        "route 1: every alert -> ops:oc_2",
+        "route 1: every alert -> ops|ops2:oc_2 (else legacy)",
     ]
 
 

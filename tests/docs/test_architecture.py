@@ -6,7 +6,8 @@ from enum import StrEnum
 import pytest
 
 from receiver.channels.feishu import client, hook
-from receiver.deliver.budget import CRITICAL_SHARE
+from receiver.deliver import circuit
+from receiver.deliver.budget import CRITICAL_SHARE, REGAIN_EVERY
 from receiver.domain import card, settle, silence
 from receiver.domain.reason import (
     ActionReason,
@@ -20,7 +21,7 @@ from tests.packaging.tree import ROOT
 
 GUIDE = page("docs/architecture.md")
 FLAT = " ".join(GUIDE.split())
-LINES_MOST = 250
+LINES_MOST = 270
 NO_MODULE = {"__init__.py", "__pycache__", "py.typed"}
 _MINUTE = 60_000
 _DAY = 24 * 60 * _MINUTE
@@ -65,8 +66,9 @@ def test_the_limits_are_the_codes() -> None:
         f"{client.MESSAGE_PER_SECOND} a second",
         f"{hook.PER_SECOND} a second, {hook.PER_MINUTE} a minute",
     ]
-    assert CRITICAL_SHARE == 5
-    assert "A fifth of each window" in FLAT
+    assert CRITICAL_SHARE == 16
+    assert "A sixteenth of each window" in FLAT
+    assert f"one call for each {REGAIN_EVERY // 1000} s" in FLAT
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,10 @@ def test_the_limits_are_the_codes() -> None:
         ("the newest state {} s later", card.SETTLE_AGAIN / 1000),
         ("over within {} s before any try", card.UNSEEN_GRACE / 1000),
         ("not confirmed within {} s has failed", silence.CONFIRM_WITHIN / 1000),
+        ("from {} s to 5 minutes apart", circuit.TRIAL_FIRST / 1000),
+        ("from 10 s to {} minutes apart", circuit.TRIAL_MOST / _MINUTE),
+        ("from {} to 5 s in an outage", circuit.OUTAGE_FIRST / 1000),
+        ("from 0.5 to {} s in an outage", circuit.OUTAGE_MOST / 1000),
     ],
 )
 def test_the_times_are_the_codes(sentence: str, value: float) -> None:

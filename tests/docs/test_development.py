@@ -1,4 +1,4 @@
-"""The commands that docs/development.md and the READMEs tell people to type."""
+"""The commands that the READMEs, docs/development.md and docs/http.md tell people to type."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.packaging.tree import ROOT
 GUIDE = page("docs/development.md")
 TYPED = [
     command
-    for name in ("README.md", "docs/development.md")
+    for name in ("README.md", "docs/development.md", "docs/http.md")
     for block in blocks(page(name))
     for command in block.commands
 ]

@@ -33,7 +33,9 @@ TOKEN = "tok123"  # noqa: S105  (of the captured request)
 SOURCES = ("prod", "guarded", "am025", "am033", "ha025")
 
 
-def place(labels: Iterable[dict[str, str]], source: str, receiver: str) -> tuple[Placement, ...]:
+def place(
+    labels: Iterable[dict[str, str]], source: str, receiver: str, _: str
+) -> tuple[Placement, ...]:
     """Route everything that fires to one chat, and what is critical to another as well."""
     found = list(labels)
     worst = any(one.get("severity") == "critical" for one in found)

@@ -11,14 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from receiver.domain.card import Card
-from receiver.domain.incident import Incident
-from receiver.openapi import document
-from receiver.store.base import Entry, Snapshot, Store, StoreError
+from receiver.openapi import LETTERS_MOST, PAGE_DEFAULT, PAGE_MOST, document
+from receiver.ops import told
+from receiver.store.base import Store, StoreError
 from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.web import Handler, problem
 
-PAGE_MOST = 200
-PAGE_DEFAULT = 50
 # SQLite's largest integer has 19 digits; no id that was ever given comes near.
 DIGITS_MOST = 18
 READY_PATIENCE = 2.0  # seconds
@@ -58,6 +56,7 @@ class Ops:
             (f"{api}/cards", self._guarded(self.cards), ("GET",)),
             (f"{api}/dead-letters", self._guarded(self.dead_letters), ("GET",)),
             (f"{api}/dead-letters/{{id}}/replay", self._guarded(self.replay), ("POST",)),
+            (f"{api}/units", self._guarded(self.units), ("GET",)),
         ]
 
     async def metrics(self, request: Request) -> Response:
@@ -99,7 +98,7 @@ class Ops:
         if before is None or most is None or not 1 <= most <= PAGE_MOST:
             return problem(400, "bad page", f"before is a number, limit 1 to {PAGE_MOST}")
         found = await self._means.store.incidents(before, most)
-        return _json({"incidents": [_incident(incident) for incident in found]})
+        return _json({"incidents": [told.incident(incident) for incident in found]})
 
     async def incident(self, request: Request) -> Response:
         """Tell one incident with its alerts, cards and timeline."""
@@ -109,16 +108,31 @@ class Ops:
             return problem(404, "unknown incident", "there is no incident of this number")
         timeline = await self._means.store.timeline(number)
         cards = await self._means.store.cards(number)
-        return _json(_whole(snapshot, cards, timeline))
+        return _json(told.whole(snapshot, cards, timeline))
 
     async def cards(self, _: Request) -> Response:
         """List the cards that are not yet shown."""
-        return _json({"cards": [_card(card) for card in await self._means.store.cards(0)]})
+        waiting = await self._means.store.cards(0)
+        return _json({"cards": [told.card(card) for card in waiting]})
 
-    async def dead_letters(self, _: Request) -> Response:
-        """List the cards that were rejected for good, with the reasons."""
-        found = await self._means.store.dead_letters(PAGE_MOST)
-        return _json({"dead_letters": [_card(card) for card in found]})
+    async def dead_letters(self, request: Request) -> Response:
+        """List the cards that were rejected for good, the newest first, with the reasons."""
+        most = _number(request.query_params.get("limit", str(PAGE_MOST)))
+        if most is None or not 1 <= most <= LETTERS_MOST:
+            return problem(400, "bad page", f"limit is a number, 1 to {LETTERS_MOST}")
+        found = await self._means.store.dead_letters(most)
+        letters = [told.letter(await self._letter(card)) for card in found]
+        return _json({"dead_letters": letters})
+
+    async def _letter(self, card: Card) -> told.Letter:
+        store = self._means.store
+        snapshot = await store.snapshot(card.incident)
+        title = "" if snapshot is None else snapshot.incident.title
+        return told.Letter(card, title, told.since(card, await store.timeline(card.incident)))
+
+    async def units(self, _: Request) -> Response:
+        """Tell how many units there are in each state, as of one moment."""
+        return _json(told.units(await self._means.store.units()))
 
     async def replay(self, request: Request) -> Response:
         """Try a dead letter again."""
@@ -152,70 +166,3 @@ def _number(text: str) -> int | None:
 
 def _json(value: Any) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-def _incident(incident: Incident) -> dict[str, Any]:
-    return {
-        "id": incident.id,
-        "source": incident.source,
-        "receiver": incident.receiver,
-        "group_key": incident.group_key,
-        "title": incident.title,
-        "kind": incident.kind,
-        "opened_at": incident.opened_at,
-        "closed_at": incident.closed_at,
-        "revision": incident.revision,
-        "reopened": incident.reopened,
-        "acknowledged_by": None if incident.ack is None else incident.ack.actor.label,
-        "silences": [
-            {
-                "state": silence.state,
-                "silence_id": silence.silence_id,
-                "by": silence.actor.label,
-                "ends_at": silence.ends_at,
-                "comment": silence.comment,
-                "problem": silence.problem,
-            }
-            for silence in incident.silences
-        ],
-    }
-
-
-def _whole(snapshot: Snapshot, cards: Any, timeline: Any) -> dict[str, Any]:
-    entries: list[Entry] = list(timeline)
-    return {
-        **_incident(snapshot.incident),
-        "alerts": [
-            {
-                "fingerprint": member.fingerprint,
-                "firing": member.firing,
-                "episode": member.episode,
-                "since": member.since,
-                "until": member.until,
-                "labels": member.labels,
-                "annotations": member.annotations,
-            }
-            for member in snapshot.members
-        ],
-        "cards": [_card(card) for card in cards],
-        "timeline": [entry._asdict() for entry in entries],
-    }
-
-
-def _card(card: Card) -> dict[str, Any]:
-    return {
-        "id": card.id,
-        "incident": card.incident,
-        "target": card.target,
-        "state": card.state,
-        "wanted": card.wanted,
-        "shown": card.shown,
-        "called": card.called,
-        "generation": card.generation,
-        "rung": card.rung.name.lower(),
-        "message_id": card.message_id,
-        "failures": card.failures,
-        "problem": card.problem,
-        "due_at": card.due_at,
-        "trace": card.trace,
-    }
