@@ -9,8 +9,8 @@ from pathlib import Path
 from receiver.app import App, real_world
 from receiver.config import BadConfig, Config, load, summary
 from receiver.store.base import Unusable
-from receiver.store.sqlite import check as check_store
-from receiver.store.sqlite import selfcheck
+from receiver.store.file import check as check_store
+from receiver.store.file import selfcheck
 from receiver.telemetry.logs import build_logging
 from receiver.telemetry.otel_settings import BadTracingSetting
 

@@ -27,6 +27,7 @@ ANSWER_WITHIN = 1_500
 
 # A digest on a channel that cannot edit is posted at most this often.
 DIGEST_POST_APART = MINUTE
+DIGEST_EDIT_APART = SECOND
 # What a card's ``digest`` says besides the number of one.
 NO_DIGEST = 0
 LEISURE = -1  # a digest showed it, and the storm is over: it is shown when nothing else waits
@@ -72,6 +73,7 @@ class Shown(NamedTuple):
     handled: str
     silences: tuple[tuple[str, SilenceState], ...]
     episodes: int = 0  # of the incident so far
+    gathers: bool = False  # it is a digest, which changes all the time
 
 
 class Attempt(NamedTuple):
@@ -112,6 +114,7 @@ class Card:
     pending_since: int = 0  # when the oldest revision that is not shown was accepted
     message_id: str = ""
     sent_at: int | None = None
+    edited_at: int | None = None
     rung: Rung = Rung.WHOLE
     attempt: Attempt | None = None
     in_flight: Call | None = None
@@ -213,6 +216,7 @@ def picture(incident: Incident, members: Sequence[Member]) -> Shown:
         handled="" if incident.handled is None else incident.handled.actor.open_id,
         silences=tuple((silence.id, silence.state) for silence in incident.silences),
         episodes=incident.joined,
+        gathers=incident.kind is Kind.DIGEST,
     )
 
 
@@ -367,7 +371,9 @@ def _next_create(card: Card, news: Shown, now: int) -> Step:
 
 def _next_edit(card: Card, news: Shown, now: int) -> Step:
     not_before = max(
-        card.settle_at or 0, 0 if card.clicked_at is None else card.clicked_at + AFTER_CLICK
+        card.settle_at or 0,
+        0 if card.clicked_at is None else card.clicked_at + AFTER_CLICK,
+        _apart(card, news),
     )
     if now < not_before:
         return Wait(not_before)
@@ -379,6 +385,12 @@ def _next_edit(card: Card, news: Shown, now: int) -> Step:
     if news.state is not State.RESOLVED and _aged(card, now):
         return Replace(CardReason.REPLACED)  # nothing is new, but its buttons are about to die
     return Wait(None)
+
+
+def _apart(card: Card, news: Shown) -> int:
+    """Return when a digest may be edited again: it changes all the time."""
+    waits = news.gathers and card.shown < card.wanted
+    return (card.edited_at or 0) + DIGEST_EDIT_APART if waits else 0
 
 
 def _aged(card: Card, now: int) -> bool:

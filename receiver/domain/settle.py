@@ -109,6 +109,7 @@ def _delivered(card: Card, sent: Sent, receipt: str, now: int) -> Card:
         attempt=None,
         message_id=receipt if first and receipt else card.message_id,
         sent_at=now if first else card.sent_at,
+        edited_at=now,
         called=max(card.called, sent.revision) if first else card.called,
         marks=sent.shown.marks if first else _heeded(card.marks, sent.shown),
         units=show(card.units, sent.shown.episodes),

@@ -1,5 +1,6 @@
 """Digests in the SQLite engine: what a storm gathers, what it lets go, and clicks on it."""
 
+import itertools
 import sqlite3
 from dataclasses import replace
 
@@ -42,6 +43,7 @@ GATHER_MOST = 1_000  # in one step, so that no commit is long
 LATE_MANY = 5  # so many that ended unseen are gathered; fewer are shown one by one
 LESSER = CRITICAL + 1
 LINKS_MOST = 5  # sources whose address a digest knows
+MENTIONS_MOST = 20  # people whom a digest calls
 
 
 def loads(db: Connection) -> list[Load]:
@@ -60,7 +62,7 @@ def gather(db: Connection, target: str, now: int) -> Gathering:
     row = db.execute(sql.STORM, (target,)).fetchone()
     if row is None and not found:
         return Gathering(0, 0, more=False)
-    number = _begin(db, target, found[0][0].fallback, now) if row is None else row[0]
+    number = _begin(db, target, found, now) if row is None else row[0]
     snapshot = load_snapshot(db, number)
     if snapshot is None:  # forgotten by hand
         db.execute(sql.END_STORM, (target,))
@@ -87,7 +89,7 @@ def gather_late(db: Connection, target: str, now: int) -> Gathering:
     if not found or (known is None and len(found) < LATE_MANY):
         return Gathering(0, 0, more=False)
     if known is None:
-        number, revision = _insert(db, fresh, target, found[0][0].fallback, now), 1
+        number, revision = _insert(db, fresh, _placement(target, found), now), 1
     else:
         number, revision = known.id, known.revision + 1
         _follow(db, number, revision, now)
@@ -187,8 +189,9 @@ def _follow(db: Connection, number: int, revision: int, now: int) -> int:
     return len(changed)
 
 
-def _begin(db: Connection, target: str, fallback: str, now: int) -> int:
-    number = _insert(db, _digest(f"{STORM_KEY}{target}", now), target, fallback, now)
+def _begin(db: Connection, target: str, found: list[tuple[Card, Snapshot]], now: int) -> int:
+    placement = _placement(target, found)
+    number = _insert(db, _digest(f"{STORM_KEY}{target}", now), placement, now)
     db.execute(sql.BEGIN_STORM, (target, number))
     return number
 
@@ -223,10 +226,19 @@ def _key(incident: Incident) -> bytes:
     return group_digest(SOURCE, "digest", incident.group_key)
 
 
-def _insert(db: Connection, incident: Incident, target: str, fallback: str, now: int) -> int:
+def _placement(target: str, found: list[tuple[Card, Snapshot]]) -> Placement:
+    """Return a digest's placement: its first appearance calls those whom its cards would call."""
+    called = (
+        who for card, owner in found if owner.incident.closed_at is None for who in card.mention
+    )
+    mention = tuple(itertools.islice(dict.fromkeys(called), MENTIONS_MOST))
+    return Placement(target, mention, fallback=found[0][0].fallback)
+
+
+def _insert(db: Connection, incident: Incident, placement: Placement, now: int) -> int:
     number = insert_incident(db, _key(incident), incident)
-    keep_lines(db, number, (Line("digest", target),), now, "")
-    place(db, number, incident, (Placement(target, fallback=fallback),), now)
+    keep_lines(db, number, (Line("digest", placement.target),), now, "")
+    place(db, number, incident, (placement,), now)
     return number
 
 

@@ -1,16 +1,11 @@
 """The embedded engine: SQLite with one connection that writes, and one that reads."""
 
 import asyncio
-import contextlib
-import fcntl
-import os
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -20,7 +15,7 @@ from receiver.domain.incident import Incident, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
-from receiver.store import accounts, changes, deliveries, gathering, letters, schema
+from receiver.store import accounts, changes, deliveries, gathering, letters
 from receiver.store import statements as sql
 from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
@@ -42,18 +37,16 @@ from receiver.store.base import (
     no_keys,
 )
 from receiver.store.codec import decode_card, decode_incident
+from receiver.store.file import Readers, lock, open_writer, selfcheck
 from receiver.store.holders import Holders
 from receiver.store.rows import load_snapshot
-from receiver.store.sound import inspect, inspect_log, unusable
-from receiver.store.writer import LOG_KEPT, Commits, Writer, cause_and_cure, failure_reason
+from receiver.store.sound import unusable
+from receiver.store.writer import Commits, Writer, cause_and_cure, failure_reason
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
 
-CACHE_KIB = 32 * 1024
-STATEMENTS_CACHED = 256
 REVIVED_MOST = 500  # dead letters in one step, so that no commit is long
-LOCK_PATIENCE = 800  # ms; a click has three seconds, and readiness two, to be told of a lock
 
 
 class SqliteStore:
@@ -75,10 +68,10 @@ class SqliteStore:
         """
         self._path = path
         self._log = Path(f"{path}-wal")
-        self._lock = _lock(path)
+        self._lock = lock(path)
         self._holders = Holders()
         try:
-            connection = _open(path)
+            connection = open_writer(path)
             self._renew(connection)
         except (sqlite3.Error, OSError, Unusable) as problem:
             self._lock.close()
@@ -95,8 +88,9 @@ class SqliteStore:
             renew=self._renew,
         )
         self._commits = commits
-        self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-        self._reading = threading.local()
+        # What people and monitoring ask for must not hold up the search for cards to show.
+        self._readers = Readers(path, "store-reader")
+        self._aside = Readers(path, "store-reader-aside")
 
     def _renew(self, db: Connection) -> None:
         """Read again what is kept in memory."""
@@ -221,11 +215,11 @@ class SqliteStore:
 
     async def counted(self) -> dict[str, int]:
         """Return the durable counters (see the protocol)."""
-        return await self._read(lambda db: dict(db.execute(sql.COUNTED).fetchall()))
+        return await self._look(lambda db: dict(db.execute(sql.COUNTED).fetchall()))
 
     async def units(self) -> Totals:
         """Return how many units there are in each state (see the protocol)."""
-        return await self._read(accounts.totals)
+        return await self._look(accounts.totals)
 
     async def selfcheck(self) -> tuple[Discrepancy, ...]:
         """Return where the totals are not what the rows say (see the protocol)."""
@@ -262,12 +256,12 @@ class SqliteStore:
 
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts (see the protocol)."""
-        return await self._read(lambda db: load_snapshot(db, incident))
+        return await self._look(lambda db: load_snapshot(db, incident))
 
     async def incidents(self, before: int, most: int) -> Sequence[Incident]:
         """Return incidents, the newest first (see the protocol)."""
         start = before or (1 << 62)
-        return await self._read(
+        return await self._look(
             lambda db: [
                 decode_incident(number, value)
                 for number, value in db.execute(sql.INCIDENTS_BEFORE, (start, most))
@@ -276,19 +270,19 @@ class SqliteStore:
 
     async def timeline(self, incident: int) -> Sequence[Entry]:
         """Return what an incident went through (see the protocol)."""
-        return await self._read(
+        return await self._look(
             lambda db: [Entry(*row) for row in db.execute(sql.TIMELINE, (incident,))]
         )
 
     async def cards(self, incident: int) -> Sequence[Card]:
         """Return an incident's cards, or those not yet shown (see the protocol)."""
         if incident:
-            return await self._read(lambda db: _cards(db, sql.CARDS_OF, (incident,)))
-        return await self._read(lambda db: _cards(db, sql.CARDS_WAITING, ()))
+            return await self._look(lambda db: _cards(db, sql.CARDS_OF, (incident,)))
+        return await self._look(lambda db: _cards(db, sql.CARDS_WAITING, ()))
 
     async def dead_letters(self, most: int) -> Sequence[Card]:
         """Return the cards that were rejected for good (see the protocol)."""
-        return await self._read(lambda db: _cards(db, sql.DEAD, (most,)))
+        return await self._look(lambda db: _cards(db, sql.DEAD, (most,)))
 
     async def age(self, before: int, now: int) -> int:
         """Make old cards due (see the protocol)."""
@@ -301,7 +295,7 @@ class SqliteStore:
     async def figures(self) -> Figures:
         """Return what the store holds (see the protocol)."""
         size = await asyncio.to_thread(self._size)
-        return await self._read(partial(_figures, size=size))
+        return await self._look(partial(_figures, size=size))
 
     async def prune(self, before: int, now: int, most: int) -> int:  # noqa: ARG002
         """Forget incidents that are long over (see the protocol)."""
@@ -315,19 +309,22 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what waits, and close (see the protocol)."""
         await self._writer.close()
-        await asyncio.get_running_loop().run_in_executor(self._readers, self._close_reader)
-        await asyncio.to_thread(self._readers.shutdown)
+        await self._readers.close()
+        await self._aside.close()
         self._connection.close()
         self._lock.close()
 
-    async def _read(self, work: Callable[[Connection], T]) -> T:
+    async def _look(self, work: Callable[[Connection], T]) -> T:
+        """Read for a person or for monitoring."""
+        return await self._read(work, self._aside)
+
+    async def _read(self, work: Callable[[Connection], T], readers: Readers | None = None) -> T:
         if self._writer.closed:
             raise Unavailable("closed")
         if self._writer.damage:
             raise Unavailable("corrupt", self._writer.damage)
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._readers, self._run_reader, work)
+            return await (readers or self._readers).run(work)
         except sqlite3.Error as problem:
             reason = failure_reason(problem)
             self._commits.failed(reason)
@@ -335,26 +332,6 @@ class SqliteStore:
             if reason == "corrupt":
                 self._writer.refuse(said)  # what is written can be read no more
             raise Unavailable(reason, said) from problem
-
-    def _run_reader(self, work: Callable[[Connection], T]) -> T:
-        try:
-            db: Connection | None = getattr(self._reading, "db", None)
-            if db is None:
-                db = self._reading.db = _open_reader(self._path)
-            db.execute("BEGIN")
-            try:
-                return work(db)
-            finally:
-                db.execute("ROLLBACK")  # ends the snapshot, so that the log can be folded back
-        except sqlite3.Error:
-            self._close_reader()  # whatever it was, the next read begins anew
-            raise
-
-    def _close_reader(self) -> None:
-        db: Connection | None = getattr(self._reading, "db", None)
-        if db is not None:
-            self._reading.db = None
-            db.close()
 
     def _log_size(self) -> int:
         try:
@@ -364,86 +341,6 @@ class SqliteStore:
 
     def _size(self) -> int:
         return self._log_size() + (self._path.stat().st_size if self._path.exists() else 0)
-
-
-def _lock(path: Path) -> IO[str]:
-    """Make sure that this process alone has the file."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = Path(f"{path}.lock").open("a+", encoding="utf-8")  # noqa: SIM115  (kept open)
-    except OSError as problem:
-        raise Unusable(
-            f"store.url: {path.parent} cannot be written: {problem.strerror};"
-            " create it, or give it to the user that runs the receiver"
-        ) from problem
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        lock.seek(0)
-        owner = lock.read(32).strip() or "unknown"
-        lock.close()
-        raise Unusable(
-            f"store.url: {path} is in use by another receiver (process {owner}); stop it first,"
-            " or give each receiver a file of its own"
-        ) from problem
-    with contextlib.suppress(OSError):  # a full disk: the lock holds, it only bears no name
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-    return lock
-
-
-def _open(path: Path) -> Connection:
-    """Open the connection that writes: the file is sound, and its schema brought up to date."""
-    inspect_log(path)
-    db = sqlite3.connect(
-        path,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=STATEMENTS_CACHED,
-        timeout=5,
-    )
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, when nobody waits
-        db.execute(f"PRAGMA journal_size_limit = {LOG_KEPT}")
-        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        db.execute("PRAGMA temp_store = MEMORY")
-        inspect(db, path)
-        db.execute("BEGIN IMMEDIATE")  # fails, and says why, while another process holds the lock
-        db.execute("ROLLBACK")
-        migrate(db, path)
-        db.execute(f"PRAGMA busy_timeout = {LOCK_PATIENCE}")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _open_reader(path: Path) -> Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    db.execute("PRAGMA query_only = ON")
-    db.execute("PRAGMA wal_autocheckpoint = 0")
-    return db
-
-
-def migrate(db: Connection, path: Path, steps: Sequence[schema.Step] = schema.MIGRATIONS) -> None:
-    """Bring a file's schema up to this program's version, a numbered step at a time.
-
-    Raises:
-        Unusable: the file is newer than this program knows.
-
-    """
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(steps):
-        raise _newer(path, version)
-    for number in range(version, len(steps)):
-        db.execute("BEGIN IMMEDIATE")
-        for statement in steps[number]:
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {number + 1}")
-        db.execute("COMMIT")
 
 
 def _intents(db: Connection) -> list[tuple[Snapshot, Silence]]:
@@ -485,53 +382,4 @@ def _figures(db: Connection, size: int) -> Figures:
         quarantined=db.execute(sql.COUNT_QUARANTINE).fetchone()[0],
         size=size,
         open_incidents=db.execute(sql.OPEN_INCIDENTS).fetchone()[0],
-    )
-
-
-def selfcheck(path: Path) -> tuple[Totals, tuple[Discrepancy, ...]]:
-    """Count the units anew from the rows, while a receiver may be writing.
-
-    Raises:
-        Unusable: the file cannot be read.
-
-    """
-    if not path.exists():
-        raise Unusable(f"store.url: {path} does not exist: no receiver has kept anything there")
-    check(path)
-    try:
-        with contextlib.closing(_open_reader(path)) as db:
-            db.execute("BEGIN")  # one snapshot for the totals and the rows
-            return accounts.recount(db)
-    except sqlite3.Error as problem:
-        raise unusable(path, problem) from problem
-
-
-def check(path: Path) -> None:
-    """Look whether a start could open a store, and change nothing: a receiver may be using it.
-
-    Raises:
-        Unusable: it could not be opened; the message says why, and the cure.
-
-    """
-    if not path.exists():
-        parent = next(folder for folder in path.absolute().parents if folder.exists())
-        if not os.access(parent, os.W_OK):
-            raise Unusable(
-                f"store.url: {path} cannot be created: {parent} cannot be written;"
-                " give it to the user that runs the receiver"
-            )
-        return
-    try:
-        with contextlib.closing(_open_reader(path)) as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as problem:
-        raise unusable(path, problem) from problem
-    if version > schema.VERSION:
-        raise _newer(path, version)
-
-
-def _newer(path: Path, version: int) -> Unusable:
-    return Unusable(
-        f"store.url: {path} has schema version {version}, this program knows up to"
-        f" {schema.VERSION}; start the newer receiver that wrote it, or restore a backup"
     )

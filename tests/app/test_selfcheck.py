@@ -4,11 +4,13 @@ import asyncio
 import io
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from receiver.ops.conservation import CHECK_EVERY, CheckMeans, Conservation
+import pytest
+
+from receiver.ops.conservation import CHECK_EVERY, CHECK_FIRST, CheckMeans, Conservation
 from receiver.store.accounts import Discrepancy
 from receiver.store.base import Unavailable
 from receiver.telemetry.logs import build_logging
@@ -91,7 +93,9 @@ Answer = Sequence[Discrepancy] | Unavailable
 Observed = list[tuple[int, int]]
 
 
-async def looped(*answers: Answer) -> tuple[Observed, list[float], list[dict[str, object]]]:
+async def looped(
+    *answers: Answer, now: Callable[[], int] = lambda: 77
+) -> tuple[Observed, list[float], list[dict[str, object]]]:
     """Run the loop over these answers; return what it observed, how it slept and what it logged."""
     left = list(answers)
     observed: Observed = []
@@ -114,7 +118,7 @@ async def looped(*answers: Answer) -> tuple[Observed, list[float], list[dict[str
         CheckMeans(
             selfcheck=selfcheck,
             observe=lambda wrong, at: observed.append((wrong, at)),
-            now=lambda: 77,
+            now=now,
             sleep=sleep,
             log=build_logging("info", output)("conservation"),
         )
@@ -128,7 +132,7 @@ async def test_the_loop_tells_how_many_totals_are_wrong() -> None:
     wrong = (Discrepancy("shown", 5, 2), Discrepancy("sum", 5, 8))
     observed, slept, lines = await looped(wrong, ())
     assert observed == [(2, 77), (0, 77)]
-    assert slept == [CHECK_EVERY, CHECK_EVERY]
+    assert slept == [CHECK_FIRST, CHECK_EVERY, CHECK_EVERY]
     told = [(line["state"], line["kept"], line["counted"]) for line in lines]
     assert told == [("shown", 5, 2), ("sum", 5, 8)]
     assert {line["event"] for line in lines} == {"units do not add up"}
@@ -137,11 +141,21 @@ async def test_the_loop_tells_how_many_totals_are_wrong() -> None:
 async def test_a_store_that_does_not_answer_is_asked_again() -> None:
     observed, slept, lines = await looped(Unavailable("disk"), ())
     assert observed == [(0, 77)]
-    assert len(slept) == 2
+    assert len(slept) == 3
     assert [line["event"] for line in lines] == ["selfcheck not made"]
 
 
-async def test_the_receiver_checks_itself_at_its_start(tmp_path: Path) -> None:
+async def test_a_large_store_is_checked_less_often() -> None:
+    times = iter((0, 12_000, 12_000))
+    observed, slept, _ = await looped((), now=lambda: next(times))
+    assert observed == [(0, 12_000)]
+    assert slept == [CHECK_FIRST, 1_200.0]
+
+
+async def test_the_receiver_checks_itself_after_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.ops.conservation.CHECK_FIRST", 0.0)
     async with stage(tmp_path) as at:
 
         async def checked() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from receiver.channels.base import Limit, View
+from receiver.channels.base import Limit, Quota, View
 from receiver.domain.card import Call, Rung, picture
 from receiver.domain.outcome import Outcome
 from tests.domain.platform import Fault, Platform
@@ -68,6 +68,9 @@ class Account:
                 "people": view.people,
                 "state": shown.state,
                 "firing": shown.firing,
+                "gathered": []
+                if view.digest is None
+                else [one.incident for one in view.digest.gathered],
             }
         )
 
@@ -103,12 +106,23 @@ class Account:
         return outcome
 
 
+class Crowded(Account):
+    """A group bot that keeps away from a moment of every minute, but for critical cards."""
+
+    def spread(self, card: int, now: int) -> int:
+        """Wait for the tenth second of the minute, and a little longer by number."""
+        return max(10_000 + card - now % 60_000, 0)
+
+
 class Bot(Account):
     """A group bot: what is posted stays as it is."""
 
 
+@dataclass(slots=True, kw_only=True)
 class Chat(Account):
     """An app's chat: messages can be changed and answered."""
+
+    quota: Quota = Quota("default")  # noqa: RUF009  (an immutable value)
 
     async def patch(self, message_id: str, content: str) -> Outcome:
         """Change a message."""

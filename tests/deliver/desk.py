@@ -13,11 +13,13 @@ from prometheus_client import CollectorRegistry
 from receiver.channels.base import Channel
 from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
-from receiver.deliver.worker import Means, Outlets
+from receiver.deliver.means import Means, Outlets
+from receiver.deliver.storm import Storms
 from receiver.domain.card import Ability, Card
 from receiver.domain.incident import Notice, Placement, Rules
-from receiver.domain.outcome import Outcome
+from receiver.domain.outcome import Outcome, RejectReason
 from receiver.domain.reason import CardReason
+from receiver.domain import storm
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.severity import SeverityScale
 from receiver.store.base import Applied, Due, Queue, Unavailable, Work
@@ -98,6 +100,17 @@ class Flaky(SqliteStore):
         work = super().settle(card, sent, outcome, keys, now, luck)
         return await self._perhaps("settle", work)
 
+    async def probe(self, scope: str, reasons: Sequence[RejectReason], now: int) -> int:
+        """Try one dead letter again, perhaps."""
+        return await self._perhaps("probe", super().probe(scope, reasons, now))
+
+    async def revive_matching(
+        self, scope: str, reasons: Sequence[RejectReason], now: int, most: int = 500
+    ) -> int:
+        """Try dead letters again, perhaps."""
+        work = super().revive_matching(scope, reasons, now, most)
+        return await self._perhaps("revive_matching", work)
+
     async def _perhaps(self, method: str, work: Coroutine[object, object, T]) -> T:
         times, kept = self.lose.get(method, (0, False))
         if not times:
@@ -123,6 +136,9 @@ class Desk:
     channels: dict[str, Channel] = field(default_factory=dict)
     lose: dict[str, tuple[int, bool]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    notes: list[tuple[str, str, str]] = field(default_factory=list)  # title, text, cause
+    operators: str = ""
+    storm_rules: storm.Rules | None = None  # without any, nothing looks for storms
     _store: Flaky | None = None
     _dispatcher: Dispatcher | None = None
     _run: asyncio.Task[None] | None = None
@@ -149,9 +165,22 @@ class Desk:
         )
         self._store.lose = self.lose
         self.ledger = Ledger()
-        self._dispatcher = Dispatcher(self._means(), self.clock.sleep)
+        self._dispatcher = Dispatcher(self._means(), self.clock.sleep, self._storms())
         await self._dispatcher.restore()
         self._run = asyncio.create_task(self._dispatcher.run())
+
+    def _storms(self) -> Storms | None:
+        rules = self.storm_rules
+        if rules is None:
+            return None
+        return Storms(
+            store=self.store,
+            ledger=self.ledger,
+            channels=lambda: self.channels,
+            rules=lambda: rules,
+            metrics=self.metrics,
+            log=build_logging("info", self.log)("storm"),
+        )
 
     def _means(self) -> Means:
         return Means(
@@ -164,7 +193,12 @@ class Desk:
             now=lambda: self.clock.now,
             luck=lambda: 0.5,
             pause=self.clock.pause,
+            tell=self._tell,
+            operators=lambda: self.operators,
         )
+
+    async def _tell(self, title: str, text: str, cause: str) -> None:
+        self.notes.append((title, text, cause))
 
     async def stop(self) -> None:
         """Finish what is under way, and close."""
@@ -186,9 +220,15 @@ class Desk:
         """Return the deliveries that have not ended."""
         return set(self.dispatcher._tasks)  # noqa: SLF001  (what nobody needs but a test)
 
-    async def hear(self, told: Notice, *targets: str, mention: tuple[str, ...] = ()) -> Applied:
+    async def hear(
+        self,
+        told: Notice,
+        *targets: str,
+        mention: tuple[str, ...] = (),
+        fallback: str = "",
+    ) -> Applied:
         """Accept a body, as ingest does."""
-        places = tuple(Placement(target, mention, LIKED) for target in targets or (CHAT,))
+        places = tuple(Placement(target, mention, LIKED, fallback) for target in targets or (CHAT,))
         applied = await self.store.apply(told._replace(placements=places), Rules(), self.clock.now)
         if applied.raised:
             self.dispatcher.wake()
@@ -230,7 +270,12 @@ async def delivering(folder: Path) -> AsyncIterator[Desk]:
     """Run delivery with one chat and one group bot."""
     clock = Clock()
     registry = CollectorRegistry()
-    labels = Labels(decision_reasons=tuple(CardReason))
+    labels = Labels(
+        decision_reasons=tuple(CardReason),
+        dead_letter_reasons=tuple(RejectReason),
+        outlets=("ops", "ops2", "legacy"),
+        tenants=("default",),
+    )
     chat = Chat(name="ops", kind="feishu_app", clock=lambda: clock.now)
     bot = Bot(name="legacy", kind="feishu_bot", clock=lambda: clock.now)
     desk = Desk(

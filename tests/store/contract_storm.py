@@ -83,6 +83,14 @@ class Storms:
         (load,) = await store.loads()
         assert (load.target, load.lesser, load.digest) == (TARGET, 0, digest)
 
+    async def test_a_digest_calls_those_whom_its_cards_would_call(self, store: Store) -> None:
+        """Once, for all of them."""
+        for number, who in enumerate(("ou_li", "ou_wang", "ou_li")):
+            told = group(number)._replace(placements=(Placement(TARGET, (who,)),))
+            await store.apply(told, RULES, NOW)
+        (card,) = await store.cards((await store.gather(TARGET, NOW)).digest)
+        assert (card.mention, card.notify) == (("ou_li", "ou_wang"), ())
+
     async def test_critical_ones_and_tried_ones_keep_their_own_cards(self, store: Store) -> None:
         """What may have been accepted is sent again as it was; what is critical waits for none."""
         worst = await open_one(store, notice(alert("w", severity="critical")))

@@ -15,7 +15,8 @@ from receiver.domain.reason import BodyReason
 from receiver.store import schema
 from receiver.store import statements as sql
 from receiver.store.base import Poisoned, Unavailable, Unusable
-from receiver.store.sqlite import SqliteStore, check, migrate
+from receiver.store.file import check, migrate
+from receiver.store.sqlite import SqliteStore
 from receiver.store.writer import (
     LOG_CHECKED_EVERY,
     LOG_KEPT,
