@@ -50,7 +50,7 @@ bench: $(TEST)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(TEST)
-	$(BIN)/python -m pytest -n 4 -m soak $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m soak $(ARGS)
 
 lock:
 	@test -n "$(UV)" || { echo "make lock needs uv (pip install uv)" >&2; exit 1; }

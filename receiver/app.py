@@ -234,7 +234,7 @@ class App:
         means = Means(
             outlets=lambda: self.parts.outlets,
             store=store,
-            ledger=Ledger(),
+            ledger=Ledger(lambda: int(world.timer() * 1000)),
             metrics=self.metrics,
             tracing=self.tracing,
             log=self._logs("deliver"),

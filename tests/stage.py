@@ -16,7 +16,6 @@ from receiver.app import App, real_world, running
 from receiver.config import parse
 from receiver.sandbox.clicks import Clicked, callback_body
 from receiver.sandbox.desk import Desk
-from receiver.sandbox.preset import Team
 from receiver.sandbox.server import Sandbox, serve_sandbox
 from receiver.sandbox.state import App as SandboxApp
 from receiver.sandbox.state import Message, User
@@ -25,6 +24,20 @@ from tests.real_alertmanager import RealAlertmanager, Settings
 from tests.stories.bodies import alert, body, over
 from tests.stories.cards import Json, colour, controls, values, words
 from tests.stories.gate import Gate, gate
+from tests.stories.setting import (
+    AGENT_TOKEN,
+    NOWHERE,
+    PLATFORM,
+    PRODUCTION,
+    SECRETS,
+    SERVICE,
+    TOKEN,
+    app_of,
+    bot_of,
+    settings,
+    source,
+    team_of,
+)
 
 __all__ = [
     "AGENT_TOKEN",
@@ -60,63 +73,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-TOKEN: Final = "story-webhook-token"  # noqa: S105  (this machine's alone)
-AGENT_TOKEN: Final = "story-agent-token"  # noqa: S105
-PRODUCTION: Final = "oc_production_alerts"
-PLATFORM: Final = "oc_platform_team"
-SERVICE: Final = "oc_customer_service"
-NOWHERE: Final = "http://127.0.0.1:9"
-SECRETS: Final = ("sandbox-app-secret", "sandbox-encrypt-key", "sandbox-verification-token")
 LOOK_AGAIN: Final = 0.05
-
-
-def settings(sandbox: Sandbox, folder: Path, **keys: Any) -> Json:
-    """Return a configuration; ``keys`` replace whole top-level keys of it."""
-    document: Json = {
-        "server": {
-            "listen": "127.0.0.1:0",
-            "ops_listen": "127.0.0.1:0",
-            "external_url": "http://receiver.test",
-            "shutdown_timeout": "5s",
-        },
-        "store": {"url": f"sqlite:///{folder}/receiver.db"},
-        "alertmanagers": [source(NOWHERE)],
-        "agents": [{"name": "helper", "token": AGENT_TOKEN}],
-        "feishu": [app_of(sandbox), bot_of(sandbox)],
-        "routes": [{"targets": [f"ops:{PRODUCTION}"]}],
-    }
-    return {**document, **keys}
-
-
-def source(*urls: str, name: str = "prod") -> Json:
-    """Return an entry of ``alertmanagers``."""
-    return {"name": name, "urls": list(urls), "webhook_token": TOKEN}
-
-
-def app_of(sandbox: Sandbox, base_url: str = "") -> Json:
-    """Return the entry of the sandbox's app."""
-    app = team_of(sandbox).app
-    return {
-        "name": "ops",
-        "base_url": base_url or sandbox.platform_url,
-        "app_id": app.app_id,
-        "app_secret": app.secret,
-        "encrypt_key": app.encrypt_key,
-        "verification_token": app.verification_token,
-    }
-
-
-def bot_of(sandbox: Sandbox) -> Json:
-    """Return the entry of the sandbox's group bot."""
-    hook = team_of(sandbox).hook
-    return {"name": "legacy", "webhook_url": sandbox.hook_url, "secret": hook.secret}
-
-
-def team_of(sandbox: Sandbox) -> Team:
-    """Return the people, chats and bots that the sandbox starts with."""
-    if sandbox.team is None:
-        raise LookupError("this sandbox has no team")
-    return sandbox.team
 
 
 @dataclass

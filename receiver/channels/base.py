@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from receiver.channels.templates import Templates
 from receiver.domain.card import Call, Card, Rung
+from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Member
 from receiver.domain.outcome import Outcome
 from receiver.domain.reason import CardReason
@@ -35,6 +36,7 @@ class View:
     source_url: str = ""  # overrides the peer's own address in links
     console_url: str = ""  # where the whole list can be read; empty while there is no such page
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
+    digest: Digest | None = None  # what the incident shows in the place of alerts of its own
 
 
 class Channel(Protocol):
@@ -73,6 +75,30 @@ class Edits(Protocol):
 
     async def reply(self, message_id: str, content: str, uuid: str) -> Outcome:
         """Answer to a message, which brings it up again."""
+
+
+@runtime_checkable
+class Spreads(Protocol):
+    """A channel whose lesser sends keep away from moments when everybody sends."""
+
+    def spread(self, card: int, now: int) -> int:
+        """Return how many ms a card that is not critical waits; 0 at most moments."""
+
+
+class Quota(NamedTuple):
+    """Who pays for a channel's calls, and how many a month there are; 0 when any number is."""
+
+    tenant: str
+    most: int = 0
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A channel whose calls are counted by the month."""
+
+    @property
+    def quota(self) -> Quota:
+        """The quota that its calls count against."""
 
 
 def split_target(target: str) -> tuple[str, str]:

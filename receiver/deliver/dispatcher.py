@@ -2,12 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
-from receiver.channels.base import Channel, split_target
+from receiver.channels.base import Channel, Limit, Spreads, split_target
 from receiver.deliver.budget import windows_of
-from receiver.deliver.worker import Means, Worker, expected_call
+from receiver.deliver.circuit import Gate
+from receiver.deliver.lanes import NEVER, Lane, Line
+from receiver.deliver.means import Means
+from receiver.deliver.watch import Watch
+from receiver.deliver.worker import Worker, expected_call
 from receiver.domain.card import Call, Card
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.severity import CRITICAL
@@ -24,38 +29,49 @@ ANY_RANK = 1 << 30
 STORE_PAUSE = 500
 RESCUE_EVERY = 5_000  # between looks for cards that a failing store left in flight
 MESSAGE_LIMIT = "message"  # the one limit that holds back a single card, not its queue
-NEVER = 1 << 62
+SPREAD = "spread"
 
 
-@dataclass(slots=True)
-class _Lane:
-    """One queue: the cards being worked on, when to look at it again, and how many it had."""
+class Storms(Protocol):
+    """What gathers a backlog that is too long into one card."""
 
-    busy: set[int] = field(default_factory=set)
-    look_at: int = 0
-    served: int = 0
+    async def look(self, now: int, circuits_open: Callable[[str], bool]) -> None:
+        """Begin and end storms; ``circuits_open`` says whether a target fails at present."""
 
 
 class Dispatcher:
     """Drives every card to its newest revision; ``wake`` says that something changed."""
 
     def __init__(
-        self, means: Means, sleep: Callable[[asyncio.Event, float], Awaitable[None]]
+        self,
+        means: Means,
+        sleep: Callable[[asyncio.Event, float], Awaitable[None]],
+        storms: Storms | None = None,
     ) -> None:
         """Prepare; ``sleep(event, seconds)`` waits for the event, that long at most."""
         self._means = means
-        self._worker = Worker(means)
+        self._watch = Watch(means)
+        self._worker = Worker(means, self._watch)
         self._sleep = sleep
+        self._storms = storms
         self._woken = asyncio.Event()
-        self._lanes: dict[Queue, _Lane] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: dict[Queue, Lane] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._turns = itertools.count(1)
         self._stopping = False
+        self._storming = False
+        self._gathered_at = NEVER  # what became due by that, became so as of this time
         self._looked_at = 0
         self._sweep_at = 0
         self._rescue_at = 0
 
     def wake(self) -> None:
         """Look for cards now."""
+        self._woken.set()
+
+    def retry(self, target: str) -> None:
+        """Send a target's next card whatever failed before: an operator asks for it."""
+        self._watch.retry(target)
         self._woken.set()
 
     async def restore(self) -> None:
@@ -69,6 +85,7 @@ class Dispatcher:
             for key in self._keys(card):
                 means.ledger.remember(key, now)
             self._count_cut_off(card)
+        await self._watch.restore(now)
 
     def _keys(self, card: Card) -> tuple[str, ...]:
         """Return the limits that the call a card has in flight counts against."""
@@ -112,32 +129,55 @@ class Dispatcher:
     async def _look(self) -> int:
         """Start what can be started; return the ms until the next look."""
         now = self._means.now()
+        await self._watch.follow_up(now)
         stirred = await self._stir(now)
-        for queue in stirred.queues:
-            lane = self._lanes.setdefault(queue, _Lane(look_at=now))
-            lane.look_at = min(lane.look_at, now)
+        self._rouse(stirred, now)
+        await self._serve(now)
         for queue, lane in list(self._lanes.items()):
-            if lane.look_at <= now:
-                served = lane.served
-                lane.look_at = await self._start(queue, lane, now)
-                if lane.served > served:  # the others go first next time: they share windows
-                    self._lanes[queue] = self._lanes.pop(queue)
-            if lane.look_at == NEVER and not lane.busy:
+            if lane.idle:
                 del self._lanes[queue]
         soonest = min((lane.look_at for lane in self._lanes.values()), default=NEVER)
         soonest = min(soonest, stirred.next_at or NEVER, self._sweep_at)
+        soonest = min(soonest, self._watch.next_trial(now))
         return max(soonest - self._means.now(), 1)
 
     async def _stir(self, now: int) -> Stirred:
         """Ask what became due since the last look, and now and then for everything."""
         means = self._means
-        since, self._looked_at = self._looked_at - COMMIT_MARGIN, now
+        if now < self._looked_at:  # the clock was set back: nothing that was put off is right
+            self._sweep_at = self._rescue_at = 0
+            self._watch.rewound(now)
+        since, self._looked_at = min(self._looked_at, self._gathered_at) - COMMIT_MARGIN, now
+        self._gathered_at = NEVER
         if now < self._sweep_at:
             return await means.store.stirred(since, now)
         self._sweep_at = now + LOOK_AGAIN
         means.ledger.forget(now - WINDOWS_KEPT)
+        self._watch.tend(now)
+        self._look_for_storms(now)
         await self._rescue(now)
         return await means.store.backlog(now)
+
+    def _look_for_storms(self, now: int) -> None:
+        """Have backlogs gathered meanwhile: a critical card does not wait for that."""
+        if self._storms is None or self._storming:
+            return
+        self._storming = True
+        task = asyncio.create_task(self._gather(self._storms, now))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _gather(self, storms: Storms, now: int) -> None:
+        """Look for storms; a fault there stops no delivery."""
+        try:
+            await storms.look(now, self._watch.is_open)
+        except Unavailable:
+            pass  # it looks again in a second
+        except Exception:
+            self._means.log.exception("fault while looking for storms")
+        finally:
+            self._storming, self._gathered_at = False, now
+            self._woken.set()
 
     async def _rescue(self, now: int) -> None:
         """Recover cards in flight that no worker has: the store failed between two steps."""
@@ -155,78 +195,152 @@ class Dispatcher:
         if channel is not None and card.in_flight is Call.POST and card.attempt is None:
             self._means.metrics.delivery.possible_duplicates.of(channel.kind).inc()
 
-    async def _start(self, queue: Queue, lane: _Lane, now: int) -> int:
-        """Start a queue's most urgent cards; return when to look at it again."""
-        name, address = split_target(queue.target)
+    def _rouse(self, stirred: Stirred, now: int) -> None:
+        """Have the lanes read again in which something changed."""
+        for queue in stirred.queues:
+            self._lanes.setdefault(queue, Lane(queue)).rouse(now)
+        scopes = self._watch.roused()
+        if scopes:
+            for queue, lane in self._lanes.items():
+                if queue.target in scopes or split_target(queue.target)[0] in scopes:
+                    lane.rouse(now)
+
+    async def _serve(self, now: int) -> None:
+        """Start the most urgent cards of all lanes, as far as the limits go."""
+        ready = [lane for lane in list(self._lanes.values()) if lane.look_at <= now]
+        for lane in ready:
+            lane.look_at = NEVER
+            try:
+                await self._read(lane, now)
+            except Unavailable:
+                lane.rouse(now + STORE_PAUSE)
+                raise
+        held: list[tuple[Lane, Due]] = []
+        line = Line(lane for lane in ready if lane.look_at > now)
+        for lane, due in line:
+            if due.card in lane.busy or self._start(lane, due, held):
+                line.put_back(lane)
+        for lane, due in reversed(held):
+            lane.page.appendleft(due)
+        for lane in ready:
+            if lane.more and not lane.page:
+                lane.rouse(now + LOOKS_APART)
+
+    async def _read(self, lane: Lane, now: int) -> None:
+        """Read a lane's most urgent cards, unless none could be sent now."""
+        target = lane.queue.target
+        name, address = split_target(target)
         channel = self._means.outlets().channels.get(name)
+        gate = self._watch.gate(target, 0, now)
+        if channel is not None and gate is Gate.HOLD:
+            lane.page.clear()
+            lane.look_at, lane.stale = self._watch.held_until(target, now), True
+            return
+        if channel is not None and gate is not Gate.GIVE_UP:
+            call = expected_call(channel, shown=lane.queue.shown)
+            limits = _without_message(channel.limits(call, address, ""))
+            wait, limit = self._means.ledger.wait(limits, critical=True, now=now)
+            if wait:
+                self._hold_back(lane, channel, limit, now + wait)
+                lane.page.clear()
+                lane.stale = True
+                return
+        if lane.stale:
+            lane.fill(await self._means.store.due(lane.queue, now, ANY_RANK, AT_ONCE), AT_ONCE)
         if channel is None:
-            return await self._give_up(queue, now)
-        limits = channel.limits(expected_call(channel, shown=queue.shown), address, "")
-        limits = tuple(limit for limit in limits if limit.name != MESSAGE_LIMIT)
-        ledger = self._means.ledger
-        wait, name = ledger.wait(limits, critical=True, now=now)
+            self._give_up(lane, None, _UNCONFIGURED)
+        elif gate is Gate.GIVE_UP:
+            self._give_up(lane, channel, self._watch.why_given_up(target))
+
+    def _start(self, lane: Lane, due: Due, held: list[tuple[Lane, Due]]) -> bool:
+        """Start a card if it may go now; say whether the lane's next one may be looked at."""
+        means, target = self._means, lane.queue.target
+        name, address = split_target(target)
+        channel = means.outlets().channels.get(name)
+        now = means.now()
+        if channel is None:  # gone since it was read
+            lane.rouse(now)
+            return False
+        gate = self._watch.gate(target, due.card, now)
+        if gate in (Gate.HOLD, Gate.GIVE_UP):
+            later = self._watch.held_until(target, now) if gate is Gate.HOLD else now
+            lane.page.clear()
+            lane.rouse(later)
+            return False
+        limits = channel.limits(
+            expected_call(channel, shown=lane.queue.shown), address, due.message_id
+        )
+        critical = due.rank <= CRITICAL
+        wait, limit = means.ledger.wait(limits, critical=critical, now=now)
+        if not wait and not critical and isinstance(channel, Spreads):
+            wait, limit = channel.spread(due.card, now), SPREAD
         if wait:
-            return self._held_back(channel, name, now + wait)
-        wait, name = ledger.wait(limits, critical=False, now=now)
-        rank = CRITICAL if wait else ANY_RANK
-        found = await self._means.store.due(queue, now, rank, AT_ONCE)
-        look_at = self._start_all(found, queue, lane, channel, now)
-        return min(look_at, self._held_back(channel, name, now + wait)) if wait else look_at
-
-    def _held_back(self, channel: Channel, limit: str, until: int) -> int:
-        self._means.metrics.delivery.limit_waits.of(channel.kind, limit).inc()
-        return until
-
-    def _start_all(
-        self, dues: Sequence[Due], queue: Queue, lane: _Lane, channel: Channel, now: int
-    ) -> int:
-        soonest = NEVER
-        for due in dues:
-            if due.card in lane.busy:
-                continue
-            wait, limit = self._admit(due, queue, lane, channel, now)
-            soonest = min(soonest, now + wait) if wait else soonest
-            if wait and limit != MESSAGE_LIMIT:
-                return soonest  # the whole queue must wait
-        # A full page means that more may wait behind it.
-        return min(soonest, now + LOOKS_APART) if len(dues) == AT_ONCE else soonest
-
-    def _admit(
-        self, due: Due, queue: Queue, lane: _Lane, channel: Channel, now: int
-    ) -> tuple[int, str]:
-        means = self._means
-        call = expected_call(channel, shown=queue.shown)
-        limits = channel.limits(call, split_target(queue.target)[1], due.message_id)
-        wait, limit = means.ledger.wait(limits, critical=due.rank <= CRITICAL, now=now)
-        if wait:
-            self._held_back(channel, limit, now + wait)
-            return wait, limit
+            held.append((lane, due))
+            self._hold_back(lane, channel, limit, now + wait)
+            return limit in (MESSAGE_LIMIT, SPREAD)
+        if gate is Gate.TRIAL:
+            self._watch.begun(target, due.card, now)
         means.ledger.start(limits)
-        lane.busy.add(due.card)
-        lane.served += 1
-        task = asyncio.create_task(self._worker.deliver(due, limits, channel))
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._done(done, lane, due))
-        return 0, ""
+        lane.turn = next(self._turns)
+        self._run(self._worker.deliver(due, limits, channel), lane, (due,))
+        return True
 
-    def _done(self, task: "asyncio.Task[None]", lane: _Lane, due: Due) -> None:
+    def _hold_back(self, lane: Lane, channel: Channel, limit: str, until: int) -> None:
+        lane.look_at = min(lane.look_at, until)
+        if limit != SPREAD:
+            self._means.metrics.delivery.limit_waits.of(channel.kind, limit).inc()
+
+    def _run(self, work: Coroutine[Any, Any, object], lane: Lane, dues: Sequence[Due]) -> None:
+        lane.busy.update(due.card for due in dues)
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._done(done, lane, dues))
+
+    def _done(self, task: "asyncio.Task[Any]", lane: Lane, dues: Sequence[Due]) -> None:
         self._tasks.discard(task)
-        lane.busy.discard(due.card)
         problem = None if task.cancelled() else task.exception()
-        lane.look_at = 0 if problem is None else self._means.now() + STORE_PAUSE
+        for due in dues:
+            lane.busy.discard(due.card)
+            if task.cancelled() or problem is not None or not task.result():
+                self._watch.landed(lane.queue.target, due.card)
+        lane.rouse(0 if problem is None else self._means.now() + STORE_PAUSE)
         self._woken.set()
         if problem is not None:
             self._means.log.error(
-                "card left in flight until its rescue", card=due.card, problem=str(problem)
+                "card left in flight until its rescue",
+                card=dues[0].card,
+                problem=str(problem),
             )
 
-    async def _give_up(self, queue: Queue, now: int) -> int:
-        """Make dead letters of cards whose target is no longer configured: no silence."""
-        detail = "the target's channel is no longer configured; add it back and replay"
-        found = await self._means.store.due(queue, now, ANY_RANK, AT_ONCE)
-        for due in found:
-            with contextlib.suppress(Unavailable):
-                await self._means.store.abandon(
-                    due.card, Rejected(RejectReason.TARGET, detail), now
-                )
-        return now + LOOKS_APART if found else NEVER
+    def _give_up(self, lane: Lane, channel: Channel | None, why: Rejected) -> None:
+        """Make dead letters of a lane's cards without a call, but for the one that finds out."""
+        target, now = lane.queue.target, self._means.now()
+        given_up: list[Due] = []
+        kept: list[Due] = []
+        for due in lane.page:
+            tried = channel is not None and self._watch.gate(target, due.card, now) is Gate.TRIAL
+            (kept if tried else given_up).append(due)
+        lane.page.clear()
+        lane.page.extend(kept)
+        if given_up:
+            self._run(self._abandon(given_up, channel, why), lane, given_up)
+
+    async def _abandon(self, dues: Sequence[Due], channel: Channel | None, why: Rejected) -> bool:
+        """Give cards up, together: they may share a commit."""
+        await asyncio.gather(*(self._abandon_one(due, channel, why) for due in dues))
+        return True
+
+    async def _abandon_one(self, due: Due, channel: Channel | None, why: Rejected) -> None:
+        with contextlib.suppress(Unavailable):
+            settlement = await self._means.store.abandon(due.card, why, self._means.now())
+            if settlement is not None and channel is not None:
+                self._watch.buried(channel, settlement, "")
+
+
+_UNCONFIGURED = Rejected(
+    RejectReason.TARGET, "the target's channel is no longer configured; add it back and replay"
+)
+
+
+def _without_message(limits: Sequence[Limit]) -> tuple[Limit, ...]:
+    return tuple(limit for limit in limits if limit.name != MESSAGE_LIMIT)

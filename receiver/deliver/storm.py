@@ -64,8 +64,8 @@ class Storms:
         waiting = self._waiting(loads)
         for load in loads:
             held = circuits_open(load.target)
-            if load.late and not load.digest and not held:
-                await self._gather_late(load.target, now)
+            if load.late and not load.digest:
+                await self._gather_late(load.target, now, held=held)
             await self._look_at(load, waiting, held=held, now=now)
         open_ = [load.target for load in loads if load.target in self._storms]
         self._storms = {target: self._storms[target] for target in open_}
@@ -87,6 +87,7 @@ class Storms:
             recent_drain=self._ledger.drain(limits, recent, now),
             since=None if storm is None else storm.since,
             held=held,
+            untold=load.untold,
         )
         step = next_step(pressure, self._rules(), now)
         if step in (StormStep.BEGIN, StormStep.GATHER):
@@ -110,8 +111,8 @@ class Storms:
                 break
         storm.look_at = now + max(GATHER_APART, int(storm.size * GATHER_COST))
 
-    async def _gather_late(self, target: str, now: int) -> None:
-        if now < self._late_at.get(target, 0):
+    async def _gather_late(self, target: str, now: int, *, held: bool) -> None:
+        if now < self._late_at.get(target, 0) and not held:
             return
         got = await self._store.gather(target, now, late=True)
         if got.taken:

@@ -1,17 +1,18 @@
 """One card from its decision to the platform's answer."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
-from structlog.typing import FilteringBoundLogger
 
 from receiver.channels.base import Channel, Edits, Limit, View, split_target
-from receiver.channels.templates import Templates
-from receiver.deliver.budget import Ledger, windows_of
+from receiver.deliver.budget import windows_of
+from receiver.deliver.circuit import Answer
+from receiver.deliver.means import Means, Outlets
+from receiver.deliver.quota import Stance, Thrift, thrift
+from receiver.deliver.watch import Watch
 from receiver.domain.card import (
     Ability,
     Attempt,
@@ -27,48 +28,26 @@ from receiver.domain.card import (
     picture,
     post_uuid_text,
     reply_uuid_text,
+    why_call,
 )
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import Sent, Settlement
-from receiver.domain.severity import CRITICAL, SeverityScale
+from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import SilenceState
-from receiver.store.base import Due, Store, Unavailable, Work
+from receiver.store.base import Due, Unavailable, Work
 from receiver.telemetry import attributes
-from receiver.telemetry.metrics import Metrics
-from receiver.telemetry.tracing import Tracing
 
 # Any fixed namespace will do: what matters is that equal texts give equal ids.
 NAMESPACE = uuid.UUID("6f1b6a0c-54a1-4a53-9d2c-6a8b6e6f7c11")
 
 STORE_PAUSE = 0.5  # seconds between tries to keep an outcome
+# While a month's last calls are saved, a card that waits is looked at again so often.
+THRIFT_AGAIN = 600_000
+
+__all__ = ["Means", "Outlets", "Worker", "ability", "expected_call"]
 
 Calling = Create | Patch | Reply | Post
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlets:
-    """The configuration in force, as delivery needs it."""
-
-    channels: Mapping[str, Channel]
-    scale: SeverityScale
-    source_urls: Mapping[str, str]
-    templates: Templates = Templates()  # noqa: RUF009  (never changes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What a delivery needs; ``outlets`` gives the configuration in force."""
-
-    outlets: Callable[[], Outlets]
-    store: Store
-    ledger: Ledger
-    metrics: Metrics
-    tracing: Tracing
-    log: FilteringBoundLogger
-    now: Callable[[], int]
-    luck: Callable[[], float]
-    pause: Callable[[float], Awaitable[None]]  # seconds
 
 
 def ability(channel: Channel) -> Ability:
@@ -90,30 +69,65 @@ class _Undrawable(Exception):
 class Worker:
     """Does with one card what is decided at the moment of sending."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, watch: Watch) -> None:
         self._means = means
+        self._watch = watch
 
-    async def deliver(self, due: Due, limits: tuple[Limit, ...], channel: Channel) -> None:
-        """Decide and do; ``limits`` are already counted for the expected call."""
+    async def deliver(self, due: Due, limits: tuple[Limit, ...], channel: Channel) -> bool:
+        """Decide and do; ``limits`` are already counted for the expected call.
+
+        Return whether a call was made.
+        """
         means = self._means
-        now = means.now()
         try:
-            work = await means.store.begin(due.card, ability(channel), now)
+            work = await means.store.begin(due.card, ability(channel), means.now())
         finally:
             means.ledger.cancel(limits)  # the exact ones are counted instead, or none
         if work is None or not isinstance(work.step, Create | Patch | Reply | Post):
             if work is not None:
                 self._note_quiet(work, channel)
-            return
+            return False
+        if await self._saved(work, work.step, channel, critical=due.rank <= CRITICAL):
+            return False
         card = work.card
         exact = self._limits(channel, card)
+        now = means.now()  # while the store was asked, other calls were answered
         wait, _ = means.ledger.wait(exact, critical=due.rank <= CRITICAL, now=now)
         if wait:
             await means.store.release(card.id, now + wait)
-            return
+            return False
         means.ledger.start(exact)
         means.metrics.delivery.decisions.of(channel.kind, work.step.reason).inc()
         await self._call(work, work.step, channel, exact)
+        return True
+
+    async def _saved(self, work: Work, step: Calling, channel: Channel, *, critical: bool) -> bool:
+        """Save a call where the month has few left: the card moves to its fallback, or waits."""
+        now = self._means.now()
+        stands = self._watch.stance(channel, now)
+        if stands is Stance.FREE:
+            return False
+        card, snapshot = work.card, work.snapshot
+        shown = picture(snapshot.incident, snapshot.members)
+        chosen = thrift(
+            stands,
+            step,
+            critical=critical,
+            repeated=card.attempt is not None and card.attempt.ambiguous,
+            calls=why_call(card.marks, shown, card.notify) is not None,
+            fallback=bool(card.fallback) and card.last is None,
+        )
+        if chosen is Thrift.MOVED:
+            await self._means.store.release(card.id, now)
+            refused = Rejected(RejectReason.QUOTA, "the month's last calls are kept for critical")
+            settlement = await self._means.store.abandon(card.id, refused, now)
+            if settlement is not None:
+                self._watch.buried(channel, settlement, snapshot.incident.title)
+            return True
+        if chosen is Thrift.KEPT:
+            await self._means.store.release(card.id, now + THRIFT_AGAIN)
+            return True
+        return False
 
     def _limits(self, channel: Channel, card: Card) -> tuple[Limit, ...]:
         call = card.in_flight or Call.CREATE
@@ -149,15 +163,26 @@ class Worker:
                 shown=shown,
                 trace=means.tracing.traceparent_of(span),
             )
+            began = means.now()
             sent, outcome = await self._attempt(work, step, channel, sent)
             now = means.now()
-            means.ledger.finish(limits, now)
-            if isinstance(outcome, Delivered):
-                means.ledger.accepted(limits)
-            elif isinstance(outcome, Retry) and outcome.reason is RetryReason.RATE_LIMITED:
-                means.ledger.refused(limits, outcome.after, now)
-            settlement = await self._settle(work.card.id, sent, outcome, limits, now)
+            self._learn(
+                limits, Answer(work.card.target, work.card.id, sent.call, outcome, began, now)
+            )
+            keys = (*windows_of(limits), *self._watch.count(channel, outcome, now))
+            settlement = await self._settle(work.card.id, sent, outcome, keys, now)
             self._note(work, channel, sent, outcome, settlement, span)
+
+    def _learn(self, limits: tuple[Limit, ...], answer: Answer) -> None:
+        """Learn what an outcome says of the limits, and of the other side."""
+        ledger, outcome = self._means.ledger, answer.outcome
+        ledger.finish(limits, answer.now)
+        if isinstance(outcome, Delivered):
+            if ledger.accepted(limits):
+                self._watch.recovered(answer.target)
+        elif isinstance(outcome, Retry) and outcome.reason is RetryReason.RATE_LIMITED:
+            ledger.refused(limits, outcome.after, answer.now)
+        self._watch.observe(answer)
 
     async def _attempt(
         self, work: Work, step: Calling, channel: Channel, sent: Sent
@@ -227,10 +252,9 @@ class Worker:
             raise _Undrawable(f"{type(fault).__name__} while drawing") from fault
 
     async def _settle(
-        self, card: int, sent: Sent, outcome: Outcome, limits: tuple[Limit, ...], now: int
+        self, card: int, sent: Sent, outcome: Outcome, keys: tuple[str, ...], now: int
     ) -> Settlement:
         """Keep what became of a call, however long the store needs to take it."""
-        keys = windows_of(limits)
         while True:
             try:
                 return await self._means.store.settle(
@@ -255,6 +279,7 @@ class Worker:
             people=await channel.people(mention) if mention else (),
             source_url=outlets.source_urls.get(incident.source, ""),
             templates=outlets.templates,
+            digest=work.snapshot.digest,
         )
 
     def _note(
@@ -279,7 +304,7 @@ class Worker:
         if settlement.possible_duplicate:
             delivery.possible_duplicates.of(channel.kind).inc()
         if settlement.dead:
-            delivery.dead_lettered.of(channel.kind, settlement.dead).inc()
+            self._watch.buried(channel, settlement, work.snapshot.incident.title)
         level = self._means.log.info if settlement.delivered else self._means.log.warning
         level(
             "delivery",
@@ -297,7 +322,8 @@ class Worker:
 def _called(work: Work, reason: CardReason) -> tuple[str, ...]:
     """Return who is called by a message: only its first appearance and replies call anyone."""
     card = work.card
-    if card.mentions_dropped:
+    told = card.quiet and card.last is None and work.snapshot.incident.rank > CRITICAL
+    if card.mentions_dropped or told:  # a digest told of it before
         return ()
     if reason is CardReason.SILENCE_FAILED and isinstance(work.step, Reply):
         failed = (

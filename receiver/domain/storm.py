@@ -7,6 +7,8 @@ SECOND = 1_000
 AFTER = 20 * SECOND
 # A storm ends when what came within this time could have been shown in half the time of a storm.
 CALM = 60 * SECOND
+# A digest that nobody could be shown is not closed, but for ever is too long.
+UNTOLD_PATIENCE = 15 * 60 * SECOND
 
 
 class StormStep(StrEnum):
@@ -35,6 +37,7 @@ class Pressure(NamedTuple):
     recent_drain: int  # and for as many as the digest took in within the last CALM
     since: int | None  # when the open digest was begun; None without one
     held: bool  # its circuit is open
+    untold: int = 0  # what the digest took in and nobody was shown yet
 
 
 def next_step(pressure: Pressure, rules: Rules, now: int) -> StormStep:
@@ -48,7 +51,10 @@ def next_step(pressure: Pressure, rules: Rules, now: int) -> StormStep:
         return StormStep.BEGIN if late else StormStep.CALM
     if not rules.enabled:
         return StormStep.END
-    quiet = now - pressure.since >= CALM and pressure.drain <= rules.after
+    lasted = now - pressure.since
+    quiet = lasted >= CALM and pressure.drain <= rules.after
+    if pressure.untold and lasted < UNTOLD_PATIENCE:
+        return StormStep.GATHER
     return (
         StormStep.END if quiet and pressure.recent_drain * 2 <= rules.after else (StormStep.GATHER)
     )

@@ -49,8 +49,9 @@ def show(units: Units, joined: int) -> Units:
 
 
 def digest(units: Units, joined: int) -> Units:
-    """Count what is pending up to an episode as shown by a digest."""
-    return units._replace(digested=units.digested + max(units.pending(joined), 0))
+    """Count everything up to an episode that was shown nowhere as shown by a digest."""
+    taken = max(units.pending(joined), 0) + units.dead_lettered
+    return units._replace(digested=units.digested + taken, dead_lettered=0)
 
 
 def suppress(units: Units, joined: int) -> Units:

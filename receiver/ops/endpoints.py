@@ -20,6 +20,8 @@ from receiver.web import Handler, problem
 # SQLite's largest integer has 19 digits; no id that was ever given comes near.
 DIGITS_MOST = 18
 READY_PATIENCE = 2.0  # seconds
+READY_KEY = "ready"
+TOO_SLOW = f"the store kept no change within {READY_PATIENCE:g} s: look at the load of its disk"
 WHY_TOKEN = "this needs server.ops_token as Bearer"  # noqa: S105  (a sentence)
 
 
@@ -75,10 +77,17 @@ class Ops:
         return Response("healthy\n")
 
     async def ready(self, _: Request) -> Response:
-        """Say that the store answers; whether Feishu does is not asked."""
+        """Say that the store keeps changes; whether Feishu answers is not asked.
+
+        A full or read-only disk is met by writing alone; and to a receiver that is not ready nobody
+        sends anything from which it could learn that it is again.
+        """
+        now = self._means.now()
         try:
-            await asyncio.wait_for(self._means.store.incidents(0, 1), READY_PATIENCE)
-        except (StoreError, TimeoutError) as failure:
+            await asyncio.wait_for(self._means.store.once(READY_KEY, now, now), READY_PATIENCE)
+        except TimeoutError:
+            return problem(503, "not ready", TOO_SLOW)
+        except StoreError as failure:
             return problem(503, "not ready", f"the store does not answer: {failure}")
         return Response("ready\n")
 

@@ -48,11 +48,16 @@ class Hub:
 
         Raises TimeoutError after `limit_s` real seconds.
         """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit_s
         async with asyncio.timeout(limit_s):
             events = self.events(limit_s)
             try:
                 while not (found := condition()):
                     await anext(events)
+                    # Python 3.11's wait_for loses a timeout that comes together with an event.
+                    if loop.time() >= end:
+                        raise TimeoutError
             finally:
                 await events.aclose()
         return found

@@ -21,6 +21,9 @@ from receiver.sandbox.preset import Team, small_team
 from receiver.sandbox.state import Tenant
 
 GRACE_S = 2
+# As gateways do. Clients close idle connections after about five seconds: a server that did so too
+# would lose requests that are on their way at that moment.
+KEEP_ALIVE_S = 75
 TICK_S = 0.1
 
 
@@ -65,7 +68,7 @@ class _Resettable(HttpToolsProtocol):
 
     def _reset(self) -> None:
         raw = self.transport.get_extra_info("socket")
-        if raw is not None:
+        if raw is not None and raw.fileno() >= 0:  # else the caller has hung up before
             # A close that does not linger sends RST.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
@@ -127,6 +130,7 @@ async def serve_app(
         log_config=None,
         access_log=False,
         backlog=2048,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = _Server(config)

@@ -95,6 +95,7 @@ class Load(NamedTuple):
     lesser: int  # cards of incidents that are not critical and go on
     late: int  # cards of incidents that are over
     digest: int  # the open digest's number, or 0
+    untold: int = 0  # what it took in and nobody was shown yet
 
 
 class Gathering(NamedTuple):

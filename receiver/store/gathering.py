@@ -48,10 +48,10 @@ MENTIONS_MOST = 20  # people whom a digest calls
 
 def loads(db: Connection) -> list[Load]:
     """Return what waits in each target, and the digest that is open there."""
-    storms = dict(db.execute(sql.STORMS).fetchall())
+    storms = {target: (digest, untold) for target, digest, untold in db.execute(sql.STORMS)}
     waiting = {target: (lesser, late) for target, lesser, late in db.execute(sql.LOADS)}
     return [
-        Load(target, *waiting.get(target, (0, 0)), storms.get(target, 0))
+        Load(target, *waiting.get(target, (0, 0)), *storms.get(target, (0, 0)))
         for target in sorted({*waiting, *storms})
     ]
 

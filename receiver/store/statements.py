@@ -74,7 +74,10 @@ LOADS = (
     "SELECT target, SUM(rank > 0 AND phase = 0), SUM(phase = 1) FROM cards"
     " WHERE due_at IS NOT NULL AND (shown > 0) = 0 AND (digest < 0) = 0 GROUP BY target"
 )
-STORMS = "SELECT target, digest FROM storms"
+STORMS = (
+    "SELECT target, digest, (SELECT COUNT(*) FROM gathered g WHERE g.digest = storms.digest"
+    " AND parted IS NULL AND told = 0) FROM storms"
+)
 STORM = "SELECT digest FROM storms WHERE target = ?"
 BEGIN_STORM = "INSERT INTO storms (target, digest) VALUES (?, ?)"
 END_STORM = "DELETE FROM storms WHERE target = ?"

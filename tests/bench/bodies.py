@@ -1,31 +1,40 @@
 """Bodies as a real Alertmanager writes them: a crash-looping pod's group, 14 labels an alert."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from receiver.domain.alert import fingerprint
 from tests.bench.load import request_bytes
 
 PATH = "/webhooks/alertmanager/bench"
 TOKEN = "bench-token"  # noqa: S105  (this machine's alone)
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def body(group: int, alerts: int, *, firing: bool = True) -> bytes:
-    """Return one group's body."""
+def group_key(group: int) -> str:
+    """Return a group's key as Alertmanager writes it."""
+    return f'{{}}/{{team="platform"}}:{{alertname="KubePodCrashLooping", cluster="prod-{group}"}}'
+
+
+def body(
+    group: int, alerts: int, *, firing: bool = True, labels: Mapping[str, str] = NONE
+) -> bytes:
+    """Return one group's body; ``labels`` are put into each alert's own."""
     status = "firing" if firing else "resolved"
     group_labels = {"alertname": "KubePodCrashLooping", "cluster": f"prod-{group}"}
     return json.dumps(
         {
             "receiver": "feishu",
             "status": status,
-            "alerts": [_alert(group, number, status) for number in range(alerts)],
+            "alerts": [_alert(group, number, status, labels) for number in range(alerts)],
             "groupLabels": group_labels,
             "commonLabels": group_labels,
             "commonAnnotations": {},
             "externalURL": "http://alertmanager-0:9093",
             "version": "4",
-            "groupKey": f'{{}}/{{team="platform"}}:{{alertname="KubePodCrashLooping", '
-            f'cluster="prod-{group}"}}',
+            "groupKey": group_key(group),
             "truncatedAlerts": 0,
             "notification_reason": "first notification" if firing else "all alerts resolved",
         },
@@ -33,7 +42,7 @@ def body(group: int, alerts: int, *, firing: bool = True) -> bytes:
     ).encode()
 
 
-def _alert(group: int, number: int, status: str) -> dict[str, object]:
+def _alert(group: int, number: int, status: str, more: Mapping[str, str]) -> dict[str, object]:
     labels = {
         "alertname": "KubePodCrashLooping",
         "cluster": f"prod-{group}",
@@ -49,6 +58,7 @@ def _alert(group: int, number: int, status: str) -> dict[str, object]:
         "severity": "warning",
         "team": "platform",
         "uid": f"{group:08x}-{number:04x}-4c7e-9a57-000000000000",
+        **more,
     }
     return {
         "status": status,
@@ -72,6 +82,6 @@ def posts(groups: range, alerts: int, *, firing: bool = True) -> list[bytes]:
     return [request_bytes(PATH, body(group, alerts, firing=firing), TOKEN) for group in groups]
 
 
-def again(requests: list[bytes]) -> Iterator[bytes]:
-    """Return the requests in order, once."""
-    return iter(requests)
+def post(group: int, *, firing: bool = True, labels: Mapping[str, str] = NONE) -> bytes:
+    """Return the request of a group of one alert, ready to be written."""
+    return request_bytes(PATH, body(group, 1, firing=firing, labels=labels), TOKEN)

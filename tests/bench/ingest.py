@@ -14,7 +14,7 @@ CONNECTIONS = (1, 16, 64)
 KINDS = ("new", "update", "duplicate")
 
 
-async def run() -> None:
+async def run(scale: float) -> None:
     """Print the table: bodies of 1, 10 and 100 alerts over 1, 16 and 64 connections."""
     print("\ningest (medians of", RUNS, "runs; the load shares the machine's cores)")
     print(
@@ -23,7 +23,8 @@ async def run() -> None:
     )
     for alerts, total in BODIES.items():
         for connections in CONNECTIONS:
-            count = total // 4 if connections == 1 else total
+            wanted = round(total * scale)
+            count = wanted // 4 if connections == 1 else wanted
             runs = [await _once(alerts, connections, count) for _ in range(RUNS)]
             for kind in KINDS:
                 _print(kind, alerts, connections, [one[kind] for one in runs])

@@ -19,8 +19,9 @@ def _shown(sandbox: Sandbox, chat: str, number: int) -> bool:
     return len(sandbox.state.messages(chat)) > number
 
 
-async def run() -> None:
+async def run(scale: float) -> None:
     """Print the latency of single cards on an idle service, the sandbox's own time included."""
+    cards = max(round(CARDS * scale), 2)
     latencies: list[float] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         async with (
@@ -28,7 +29,7 @@ async def run() -> None:
             service(Path(folder), feishu=sandbox.platform_url) as running,
         ):
             chat = "oc_platform_team"
-            for number, post in enumerate(posts(range(CARDS), 1)):
+            for number, post in enumerate(posts(range(cards), 1)):
                 started = time.perf_counter()
                 await press(running.port, iter([post]), 1)
                 await sandbox.state.until(partial(_shown, sandbox, chat, number))
@@ -37,5 +38,5 @@ async def run() -> None:
     cuts = quantiles(latencies, n=100)
     print(
         f"\nwebhook to the platform's answer, idle: p50 {median(latencies):.1f} ms, "
-        f"p99 {cuts[98]:.1f} ms, {CARDS} cards"
+        f"p99 {cuts[98]:.1f} ms, {cards} cards"
     )

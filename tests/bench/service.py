@@ -9,32 +9,51 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
+
+from receiver.sandbox.preset import APP_ID, APP_SECRET, ENCRYPT_KEY, VERIFICATION_TOKEN
 from tests.bench.bodies import TOKEN
 
 START_PATIENCE = 30.0
 
-CONFIG = """
-server: {{listen: "127.0.0.1:0", ops_listen: "127.0.0.1:0", commit_timeout: 30s}}
-store: {{url: "sqlite:///{folder}/receiver.db"}}
-alertmanagers:
-  - name: bench
-    urls: ["http://127.0.0.1:9"]
-    webhook_token: {token}
-feishu:
-  - name: ops
-    base_url: {feishu}
-    app_id: cli_sandbox
-    app_secret: sandbox-app-secret
-    encrypt_key: sandbox-encrypt-key
-    verification_token: sandbox-verification-token
-routes:
-  - match: ['severity="critical"']
-    targets: ['ops:oc_production_alerts']
-  - targets: ['ops:oc_platform_team']
-log: error
-"""
+NOWHERE = "http://127.0.0.1:9"
+QUIET = 0.15  # of a core
+QUIET_LOOK = 0.5  # seconds
+QUIET_PATIENCE = 120
+TICKS = os.sysconf("SC_CLK_TCK")
+
+Json = dict[str, Any]
+
+
+def settings(folder: Path, feishu: str, keys: Mapping[str, Any]) -> Json:
+    """Return a configuration; ``keys`` replace whole top-level keys of it."""
+    app = {
+        "name": "ops",
+        "base_url": feishu,
+        "app_id": APP_ID,
+        "app_secret": APP_SECRET,
+        "encrypt_key": ENCRYPT_KEY,
+        "verification_token": VERIFICATION_TOKEN,
+    }
+    document: Json = {
+        "server": {
+            "listen": "127.0.0.1:0",
+            "ops_listen": "127.0.0.1:0",
+            "commit_timeout": "30s",
+        },
+        "store": {"url": f"sqlite:///{folder}/receiver.db"},
+        "alertmanagers": [{"name": "bench", "urls": [NOWHERE], "webhook_token": TOKEN}],
+        "feishu": [app],
+        "routes": [
+            {"match": ['severity="critical"'], "targets": ["ops:oc_production_alerts"]},
+            {"targets": ["ops:oc_platform_team"]},
+        ],
+        "log": "info",
+    }
+    return {**document, **keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +71,33 @@ class Service:
         line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
+    def cpu(self) -> float:
+        """Return the seconds of processor time used so far, the system's own part included."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    async def quiet(self) -> None:
+        """Wait until it does next to nothing: a start has work that goes on behind it."""
+        before = self.cpu() - QUIET
+        for _ in range(QUIET_PATIENCE):
+            if (used := self.cpu()) - before < QUIET * QUIET_LOOK:
+                return
+            before = used
+            await asyncio.sleep(QUIET_LOOK)
+
 
 @contextlib.asynccontextmanager
 async def service(
-    folder: Path, *, feishu: str = "http://127.0.0.1:9", environ: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    feishu: str = NOWHERE,
+    environ: Mapping[str, str] | None = None,
+    keys: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Service]:
-    """Run ``receiver serve`` until the block ends."""
+    """Run ``receiver serve`` until the block ends; ``keys`` as in ``settings``."""
     path = folder / "receiver.yaml"
-    text = CONFIG.format(folder=folder, token=TOKEN, feishu=feishu)
-    path.write_text(text.replace("log: error", "log: info"), encoding="utf-8")
+    path.write_text(yaml.safe_dump(settings(folder, feishu, keys or {})), encoding="utf-8")
     started = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -13,8 +13,9 @@ FIRING = 100_000
 A_BODY = 100
 
 
-async def run() -> None:
+async def run(scale: float) -> None:
     """Print the figures."""
+    firing = round(FIRING * scale)
     ready, idle = [], []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
@@ -23,8 +24,8 @@ async def run() -> None:
                 idle.append(running.resident())
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         async with service(Path(folder)) as running:
-            await press(running.port, iter(posts(range(FIRING // A_BODY), A_BODY)), 16)
+            await press(running.port, iter(posts(range(firing // A_BODY), A_BODY)), 16)
             full = running.resident()
     print(f"\nstart to ready   {median(ready):.2f} s (median of {RUNS})")
     print(f"resident, idle   {median(idle):.0f} MB")
-    print(f"resident, {FIRING} firing alerts   {full:.0f} MB")
+    print(f"resident, {firing} firing alerts   {full:.0f} MB")

@@ -72,8 +72,10 @@ store.sqlite:SqliteStore.recover
 store.sqlite:SqliteStore.spent
     await _read:1                         restart
 store.sqlite:SqliteStore._read
+    await run:1                           create*2
+store.file:Readers.run
     await run_in_executor:1               create*2
-store.sqlite:SqliteStore._run_reader
+store.file:Readers._run
     sql BEGIN:1                           create*2
     sql ROLLBACK:1                        create*2
 
@@ -109,6 +111,7 @@ store.writer:Writer._fold
 deliver.dispatcher:Dispatcher.restore
     await spent:1                         restart
     await recover:1                       restart
+    await restore:1                       restart
 deliver.dispatcher:Dispatcher.run
     await _guarded_look:1                 create*2
     await _sleep:1                        create*2
@@ -116,21 +119,25 @@ deliver.dispatcher:Dispatcher.run
 deliver.dispatcher:Dispatcher._guarded_look
     await _look:1                         create*2
 deliver.dispatcher:Dispatcher._look
+    await follow_up:1                     create*2
     await _stir:1                         create*2
-    await _start:1                        create*2
+    await _serve:1                        create*2
 deliver.dispatcher:Dispatcher._stir
     await stirred:1                       create*2
     await _rescue:1                       create
     await backlog:1                       create
 deliver.dispatcher:Dispatcher._rescue
     await recover:1                       restart
-deliver.dispatcher:Dispatcher._start
+deliver.dispatcher:Dispatcher._serve
+    await _read:1                         create*2 update
+deliver.dispatcher:Dispatcher._read
     await due:1                           create*2 update
-deliver.dispatcher:Dispatcher._admit
+deliver.dispatcher:Dispatcher._run
     create_task:1                         create update*2
 
 deliver.worker:Worker.deliver
     await begin:1                         create*2 update*3
+    await _saved:1                        create update*2
     await _call:1                         create update*2
 deliver.worker:Worker._call
     await _attempt:1                      create update*2
@@ -213,11 +220,29 @@ store.sqlite:SqliteStore.age                  the clock: cards too old to be edi
 store.sqlite:SqliteStore.revive               the API
 store.sqlite:SqliteStore.figures              the metrics
 store.sqlite:SqliteStore.prune                the clock: incidents that are long over
+store.sqlite:SqliteStore._look                the API and the metrics
+store.file:Readers.close                      stop
+store.file:open_writer                        start: nobody is listened to yet
+store.file:migrate                            start: nobody is listened to yet
+store.file:selfcheck                          a command of its own
 store.sqlite:SqliteStore.close                stop: what was accepted is committed by then
-store.sqlite:migrate                          start: nobody is listened to yet
+store.sqlite:SqliteStore.loads                storms, which are switched off here
+store.sqlite:SqliteStore.gather               the same
+store.sqlite:SqliteStore.disperse             the same
+store.sqlite:SqliteStore.hasten               a circuit that closes
+store.sqlite:SqliteStore.revive_matching      dead letters
+store.sqlite:SqliteStore.probe                dead letters
+store.sqlite:SqliteStore._revive              dead letters
+store.sqlite:SqliteStore.counted              start: the month's calls
+store.sqlite:SqliteStore.units                the metrics
+store.sqlite:SqliteStore.selfcheck            the metrics
 store.writer:Writer.submit_first              a click
 store.writer:Writer.close                     stop: what was accepted is committed by then
-deliver.dispatcher:Dispatcher._give_up        a target that is no longer configured
+deliver.dispatcher:Dispatcher._look_for_storms  storms, which are switched off here
+deliver.dispatcher:Dispatcher._gather         the same
+deliver.dispatcher:Dispatcher._abandon        a target that is not configured, or refuses all
+deliver.dispatcher:Dispatcher._abandon_one    the same
+deliver.worker:Worker._saved                  a month whose calls are nearly used up
 channels.feishu.client:FeishuApp.name_of      a click
 channels.feishu.client:FeishuApp.close        stop
 channels.feishu.api:Api.close                 stop
@@ -249,8 +274,6 @@ store.writer:_attempt:sql RELEASE:1
     the same
 deliver.dispatcher:Dispatcher.run:await wait:1
     stop: the calls under way are finished, then the process ends by itself
-deliver.dispatcher:Dispatcher._start:await _give_up:1
-    only a target that is no longer configured
 deliver.worker:Worker._send:await _create:2
     only a card that was refused in every form, and is a text; sent as a new card is
 deliver.worker:Worker._settle:await pause:1

@@ -1,8 +1,9 @@
-"""The real process under load, killed again and again at any moment, for a minute."""
+"""The real process under load and trouble, killed again and again at any moment, for long."""
 
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,23 @@ from tests.crash.bodies import Group
 from tests.crash.stage import Stage, staged
 
 SEED = 20261121
-STORM = 60.0  # seconds of load and kills
+STORM = 120.0  # seconds of load and kills
 LIVES = (0.2, 4.0)  # seconds from a start to its kill: some never listen
 APART = 0.2  # seconds between bodies: half of what the chats' limits would let through
 ALERTS_MOST = 4
-SETTLING = 90.0  # an edit of unknown outcome is made again after half a minute
+SETTLING = 120.0  # an edit of unknown outcome is made again after half a minute
+TROUBLE = 0.15  # of the bodies are followed by trouble on the platform
+CHAT_FULL = 230020
+# What the platform does to one call: does it and never answers, answers badly, refuses.
+TROUBLES: tuple[dict[str, Any], ...] = (
+    {"kind": "reset", "after": True},
+    {"kind": "reset"},
+    {"kind": "json", "after": True},
+    {"kind": "json"},
+    {"kind": "html"},
+    {"kind": "hang", "after": True},
+    {"kind": "code", "code": CHAT_FULL},
+)
 SEVERITIES = ("critical", "warning", "info")
 ROUTES = """
   - match: ['severity="critical"']
@@ -36,6 +49,7 @@ class _Storm:
         self._luck = luck
         self.over = asyncio.Event()
         self.kills = 0
+        self.refusals = 0
 
     async def blow(self) -> None:
         """Live and be killed until the storm is over."""
@@ -68,6 +82,10 @@ class _Storm:
         elif group.alerts < ALERTS_MOST and luck.random() < 0.8:
             group.alerts += 1
         await stage.post(group, group.body())
+        if luck.random() < TROUBLE:
+            trouble = luck.choice(TROUBLES)
+            self.refusals += "code" in trouble
+            stage.sandbox.state.fault(luck.choice(("create", "patch")), **trouble)
 
 
 @pytest.mark.soak
@@ -77,11 +95,12 @@ async def test_nothing_is_lost_or_shown_twice_in_a_storm_of_kills(tmp_path: Path
         storm = _Storm(stage, luck)
         asyncio.get_running_loop().call_later(STORM, storm.over.set)
         await storm.blow()
+        stage.sandbox.state.tenant.faults.clear()
         await stage.start()
         await stage.post_again()
         await stage.settled(SETTLING)
         await stage.stop()
-        stage.check()
+        stage.check(refusals=storm.refusals)
         stage.check_store()
     assert storm.kills > STORM / LIVES[1] / 2
     assert len(stage.groups) > storm.kills

@@ -15,11 +15,11 @@ from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
 from receiver.deliver.means import Means, Outlets
 from receiver.deliver.storm import Storms
+from receiver.domain import storm
 from receiver.domain.card import Ability, Card
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.outcome import Outcome, RejectReason
 from receiver.domain.reason import CardReason
-from receiver.domain import storm
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.severity import SeverityScale
 from receiver.store.base import Applied, Due, Queue, Unavailable, Work
@@ -44,6 +44,7 @@ class Clock:
     def __init__(self) -> None:
         """Begin now."""
         self.now = NOW
+        self.ahead = 0  # how far it was set ahead of the true time
         self.event: asyncio.Event | None = None
         self.until = 0
         self._rang = asyncio.Event()
@@ -164,7 +165,7 @@ class Desk:
             commits=Commits(lambda *_: None, lambda *_: None),
         )
         self._store.lose = self.lose
-        self.ledger = Ledger()
+        self.ledger = Ledger(lambda: self.clock.now - self.clock.ahead)
         self._dispatcher = Dispatcher(self._means(), self.clock.sleep, self._storms())
         await self._dispatcher.restore()
         self._run = asyncio.create_task(self._dispatcher.run())

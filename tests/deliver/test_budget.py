@@ -1,6 +1,7 @@
 """The ledger keeps every call inside every limit, wherever in between the platform counts it."""
 
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,11 @@ from receiver.deliver.budget import (
     BLOCK_FIRST,
     BLOCK_MOST,
     CRITICAL_SHARE,
+    REGAIN_EVERY,
+    UNANSWERED,
     Ledger,
     keys_of,
+    lesser_room,
     windows_of,
 )
 from tests.domain.made import MINUTE, NOW, SECOND
@@ -55,6 +59,10 @@ class Traffic:
         for _, ended in self.spans:
             for limit in self.limits:
                 self.ledger.remember(limit.key, ended)
+
+    def open_in(self, limit: Limit) -> int:
+        """Return how many calls of a limit are under way."""
+        return len(self.open) if limit in self.limits else 0
 
     def most_in_a_window(self, window: int) -> int:
         """Return how many calls a platform can have counted in one window, at the worst."""
@@ -118,16 +126,18 @@ def test_no_window_ever_holds_more_than_its_limit(
 
 
 @given(limits, events)
-def test_what_is_not_critical_leaves_a_share_free(
+def test_what_is_not_critical_leaves_a_share_free_or_gives_it_back_at_once(
     chosen: tuple[Limit, ...], told: list[tuple[str, int]]
 ) -> None:
     traffic = Traffic(chosen)
     play(traffic, told, only=False)
     for limit in chosen:
-        share = max(1, limit.most // CRITICAL_SHARE)
-        assert traffic.most_in_a_window(limit.window) <= max(limit.most - share, 1)
+        assert traffic.open_in(limit) <= lesser_room(limit.most)
+    while traffic.open:
+        traffic.answer(0)
     if all(limit.most > 1 for limit in chosen):
-        assert traffic.call(critical=True)
+        wait, _ = traffic.ledger.wait(chosen, critical=True, now=traffic.now)
+        assert wait <= max(limit.window // limit.most for limit in chosen)
 
 
 @given(chosen=limits, told=events, critical=st.booleans())
@@ -198,11 +208,41 @@ def test_limits_of_one_key_count_a_call_once_and_are_reached_in_full() -> None:
     assert (len(made), made.count(0), max(made)) == (100, 5, 19 * SECOND)
 
 
-def test_a_share_of_each_whole_limit_is_left_to_what_is_critical() -> None:
-    made = starts(APP, MINUTE, critical=False)
-    assert (len(made), made.count(0)) == (800, 40)
-    made = starts(HOOK, MINUTE, critical=False)
-    assert (len(made), made.count(0)) == (80, 4)
+def test_the_critical_share_is_a_sixteenth_of_each_window_and_at_least_one_call() -> None:
+    assert CRITICAL_SHARE == 16
+    rooms = {most: most - lesser_room(most) for most in (1_000, 100, 50, 5, 2)}
+    assert rooms == {1_000: 62, 100: 6, 50: 3, 5: 1, 2: 1}
+    assert lesser_room(1) == 1  # there is nothing to share
+
+
+def test_nine_tenths_of_an_app_s_minute_are_used_by_a_backlog_of_lesser_cards() -> None:
+    made = starts(APP, 5 * MINUTE, critical=False)
+    assert len(made) >= 0.9 * 5 * 1_000
+    for end in made:
+        assert sum(end - MINUTE < at <= end for at in made) <= 1_000
+
+
+def test_a_whole_second_is_used_by_lesser_cards_though_one_call_is_kept() -> None:
+    for limit, rate in ((CHAT, 5), (Limit("app", 50, SECOND, "app_second"), 50)):
+        made = starts((limit,), 30 * SECOND, critical=False)
+        assert len(made) >= 0.96 * 30 * rate
+    made = starts(HOOK, 3 * MINUTE, critical=False)
+    assert 3 * 94 <= len(made) <= 300
+
+
+@pytest.mark.parametrize(("limit", "most"), [(CHAT, 200), (APP[1], 60), (HOOK[1], 600)])
+def test_a_backlog_keeps_a_critical_card_waiting_for_the_time_of_one_call(
+    limit: Limit, most: int
+) -> None:
+    ledger, now, worst = Ledger(), NOW, 0
+    while now < NOW + 2 * MINUTE:
+        worst = max(worst, ledger.wait((limit,), critical=True, now=now)[0])
+        while not ledger.wait((limit,), critical=False, now=now)[0]:
+            ledger.start((limit,))
+            ledger.finish((limit,), now)
+        worst = max(worst, ledger.wait((limit,), critical=True, now=now)[0])
+        now += 7
+    assert worst <= most
 
 
 def shut_for(ledger: Ledger, limit: Limit, now: int = NOW) -> int:
@@ -283,3 +323,128 @@ def test_a_limit_without_a_window_counts_what_is_under_way_alone() -> None:
     assert ledger.wait((connections,), critical=True, now=NOW) == (0, "")
     assert windows_of((connections, CHAT)) == ("chat",)
     assert keys_of((*APP, connections, CHAT)) == ("app", "connections", "chat")
+
+
+LEARNED = Limit("chat", 5, SECOND, "chat")
+
+
+def room_of(ledger: Ledger, limit: Limit, now: int) -> int:
+    """Return how many critical calls are admitted at once, and forget them again."""
+    made = 0
+    while not ledger.wait((limit,), critical=True, now=now)[0]:
+        ledger.start((limit,))
+        made += 1
+    for _ in range(made):
+        ledger.cancel((limit,))
+    return made
+
+
+def test_a_refusal_halves_what_is_asked_of_the_chat_and_patience_gives_it_back() -> None:
+    ledger, now = Ledger(), NOW
+    for left in (2, 1, 1):
+        ledger.refused((*APP, LEARNED), 0, now)
+        now += shut_for(ledger, LEARNED, now)
+        assert room_of(ledger, LEARNED, now) == left
+    refused_at = NOW + 3 * SECOND  # the third refusal
+    for regained in range(1, 5):
+        at = refused_at + regained * REGAIN_EVERY
+        assert room_of(ledger, LEARNED, at - 1) == regained
+        assert room_of(ledger, LEARNED, at) == regained + 1
+    assert room_of(ledger, LEARNED, refused_at + 9 * REGAIN_EVERY) == 5
+    assert room_of(ledger, APP[0], now) == 50
+
+
+def test_a_refused_bot_is_asked_for_half_a_second_s_worth_and_its_minute_stays() -> None:
+    ledger = Ledger()
+    ledger.refused(HOOK, 0, NOW)
+    now = NOW + BLOCK_FIRST
+    assert [room_of(ledger, limit, now) for limit in HOOK] == [2, 100]
+
+
+def test_an_app_that_is_refused_by_the_gateway_keeps_its_own_windows() -> None:
+    ledger = Ledger()
+    ledger.refused((*APP, CHAT), 2_000, NOW)
+    assert [room_of(ledger, limit, NOW + 2_000) for limit in (*APP[:2], CHAT)] == [50, 1_000, 5]
+
+
+def test_what_was_under_way_together_halves_once() -> None:
+    ledger = Ledger()
+    for late in range(4):
+        ledger.refused((LEARNED,), 0, NOW + late)
+    assert room_of(ledger, LEARNED, NOW + BLOCK_FIRST + 3) == 2
+    ledger.forget(NOW + 9 * REGAIN_EVERY)
+    assert room_of(ledger, LEARNED, NOW + BLOCK_FIRST + 3) == 5  # forgotten with its time
+
+
+def test_a_success_says_whether_there_had_been_refusals() -> None:
+    ledger = Ledger()
+    assert not ledger.accepted((CHAT,))
+    ledger.refused((CHAT,), 0, NOW)
+    assert ledger.accepted((*APP, CHAT))
+    assert not ledger.accepted((*APP, CHAT))
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up_for_long() -> None:
+    ledger = Ledger()
+    for _ in range(5):
+        ledger.start((CHAT,))
+        ledger.finish((CHAT,), NOW)
+    ledger.refused((APP[0],), 7_000, NOW)
+    earlier = NOW - 60 * MINUTE
+    assert shut_for(ledger, CHAT, earlier) == SECOND
+    assert shut_for(ledger, CHAT, earlier + SECOND) == 0
+    assert shut_for(ledger, APP[0], earlier) == 7_000
+    ledger.remember("chat", earlier)
+    ledger.remember("chat", earlier - 1)
+    assert shut_for(ledger, CHAT, earlier + SECOND) == 0
+
+
+waits = st.lists(
+    st.one_of(
+        st.tuples(st.just("call"), st.just(0)), st.tuples(st.just("pass"), st.integers(1, 400))
+    ),
+    max_size=60,
+)
+
+
+@given(waits, st.integers(1, 40))
+def test_a_drain_is_never_estimated_too_short(told: list[tuple[str, int]], calls: int) -> None:
+    traffic = Traffic(HOOK)
+    for event, value in told:
+        if event == "call" and traffic.call(critical=True):
+            traffic.answer(0)
+        traffic.now += value
+    begun, left = traffic.now, calls
+    estimate = traffic.ledger.drain(HOOK, {"bot": calls}, begun)
+    while left:
+        wait, _ = traffic.ledger.wait(HOOK, critical=False, now=traffic.now)
+        traffic.now += wait
+        if not wait:
+            traffic.ledger.start(HOOK)
+            traffic.ledger.finish(HOOK, traffic.now)
+            left -= 1
+    assert traffic.now - begun <= estimate
+
+
+def test_a_drain_is_about_right_for_long_backlogs() -> None:
+    ledger = Ledger()
+    assert ledger.drain(HOOK, {"bot": 4}, NOW) == 0
+    assert ledger.drain(HOOK, {"bot": 5}, NOW) == SECOND + UNANSWERED
+    assert ledger.drain(HOOK, {}, NOW) == 0
+    long = ledger.drain(HOOK, {"bot": 300}, NOW)
+    assert 3 * MINUTE <= long <= 3.5 * MINUTE
+    minute = ledger.drain((*APP, CHAT), {"app": 5_000, "chat": 250}, NOW)
+    assert 5 * MINUTE <= minute <= 6 * MINUTE
+    ledger.refused((CHAT,), 0, NOW)
+    assert ledger.drain((CHAT,), {"chat": 1}, NOW) == BLOCK_FIRST
+    assert ledger.drain((CHAT,), {"chat": 40}, NOW) >= 39 * SECOND  # one a second is left
+
+
+def test_a_look_at_full_windows_costs_little() -> None:
+    ledger = Ledger()
+    for number in range(1_000):
+        ledger.remember("app", NOW - MINUTE + number * 60)
+    begun = perf_counter()
+    for _ in range(20_000):
+        ledger.wait((*APP, CHAT), critical=False, now=NOW)
+    assert (perf_counter() - begun) / 20_000 < 100e-6

@@ -126,7 +126,7 @@ async def test_a_create_that_surely_failed_is_drawn_anew(desk: Desk) -> None:
 
 
 async def test_after_the_horizon_it_is_a_new_generation_and_counted(desk: Desk) -> None:
-    desk.chat.turns.extend([Fault.LOST_REQUEST] * 500)
+    desk.chat.turns.extend([Fault.LOST_REQUEST] * 5000)
     await desk.hear(notice(N1))
     await desk.advance(CREATE_HORIZON - MINUTE)
     first = {one.uuid for one in desk.chat.made}
@@ -221,12 +221,13 @@ async def test_a_refused_mention_is_dropped_and_the_card_sent_without(desk: Desk
 
 
 async def test_what_is_refused_for_good_is_a_dead_letter_and_can_be_replayed(desk: Desk) -> None:
-    desk.chat.turns.append(Rejected(RejectReason.TARGET, "the bot is not in the chat"))
+    refused = Rejected(RejectReason.CONTENT, "bad")
+    desk.chat.turns.extend([refused] * 4)
     await desk.hear(notice(N1))
     await desk.advance(MINUTE)
     (dead,) = await desk.store.dead_letters(9)
-    assert dead.problem == "target: the bot is not in the chat"
-    assert len(desk.chat.made) == 1
+    assert dead.problem == "content: bad"
+    assert len(desk.chat.made) == 4  # the whole ladder
     assert await desk.store.revive(dead.id, desk.clock.now)
     desk.dispatcher.wake()
     await desk.advance(SECOND)

@@ -113,7 +113,7 @@ async def test_a_post_that_is_rescued_is_counted(desk: Desk, *, kept: bool) -> N
 
 
 async def test_a_new_message_in_the_place_of_one_that_may_exist_is_counted(desk: Desk) -> None:
-    desk.chat.turns.extend([Fault.LOST_REQUEST] * 500)
+    desk.chat.turns.extend([Fault.LOST_REQUEST] * 5000)
     await desk.hear(notice(N1))
     await desk.advance(CREATE_HORIZON - MINUTE)
     app = {"channel": "feishu_app"}

@@ -5,7 +5,7 @@ import asyncio
 from receiver.domain.card import Call, CardState, Rung
 from receiver.domain.incident import Kind, Notice
 from receiver.domain.outcome import Rejected, RejectReason
-from tests.deliver.desk import Desk
+from tests.deliver.desk import CHAT, Desk
 from tests.domain.made import MINUTE, SECOND, alert, notice
 from tests.domain.platform import Fault
 
@@ -62,7 +62,7 @@ async def test_a_text_that_is_replayed_stays_a_text(desk: Desk) -> None:
     await desk.advance(SECOND)
     assert (await desk.card()).state is CardState.DEAD
     assert await desk.store.revive(1, desk.clock.now)
-    desk.dispatcher.wake()
+    desk.dispatcher.retry(CHAT)
     await desk.advance(SECOND)
     assert [one.content["rung"] for one in desk.chat.made] == ["TEXT", "TEXT"]
     card = await desk.card()

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.domain.storm import AFTER, CALM, Pressure, Rules, StormStep, next_step
+from receiver.domain.storm import (
+    AFTER,
+    CALM,
+    UNTOLD_PATIENCE,
+    Pressure,
+    Rules,
+    StormStep,
+    next_step,
+)
 from tests.domain.made import NOW
 
 CALM_NOW = Pressure(waiting=0, drain=0, recent_drain=0, since=None, held=False)
@@ -24,6 +32,9 @@ CALM_NOW = Pressure(waiting=0, drain=0, recent_drain=0, since=None, held=False)
         (CALM_NOW._replace(since=NOW - CALM), Rules(), StormStep.END),
         (CALM_NOW._replace(since=NOW - CALM, recent_drain=AFTER), Rules(), StormStep.GATHER),
         (CALM_NOW._replace(since=NOW - CALM, drain=AFTER + 1), Rules(), StormStep.GATHER),
+        # What nobody was told would only be gathered again.
+        (CALM_NOW._replace(since=NOW - CALM, untold=1), Rules(), StormStep.GATHER),
+        (CALM_NOW._replace(since=NOW - UNTOLD_PATIENCE, untold=1), Rules(), StormStep.END),
         (CALM_NOW._replace(since=NOW, drain=AFTER + 1), Rules(enabled=False), StormStep.END),
     ],
 )

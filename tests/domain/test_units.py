@@ -39,6 +39,7 @@ def test_no_history_loses_a_unit(base: int, history: list[tuple[str, int, int]])
 def test_a_card_shows_everything_up_to_its_revision() -> None:
     units = bury(digest(Units(), 2), 3)
     assert show(units, 3) == Units(shown=3)
+    assert digest(units, 4) == Units(digested=4)
     assert show(Units(), 2).pending(5) == 3
 
 

@@ -40,7 +40,9 @@ async def test_a_reset_may_come_before_or_after_the_work(after: bool, stored: in
 
 
 @pytest.mark.parametrize(("after", "stored"), [(False, 0), (True, 1)])
-async def test_a_hanging_call_is_never_answered(after: bool, stored: int) -> None:
+async def test_a_hanging_call_is_never_answered(
+    caplog: pytest.LogCaptureFixture, after: bool, stored: int
+) -> None:
     async with served() as (sandbox, bot):
         sandbox.state.fault("create", "hang", after=after)
         with pytest.raises(httpx.ReadTimeout):
@@ -50,7 +52,9 @@ async def test_a_hanging_call_is_never_answered(after: bool, stored: int) -> Non
                 json={"receive_id": CHAT, "msg_type": "text", "content": '{"text":"x"}'},
                 timeout=httpx.Timeout(5, read=0.05),
             )
+        await sandbox.state.until(lambda: sandbox.state.calls[-1].call == "create")
         assert len(sandbox.state.messages(CHAT)) == stored
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_a_sandbox_that_closes_lets_hanging_calls_go() -> None:

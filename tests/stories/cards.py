@@ -40,13 +40,18 @@ def values(card: Json) -> dict[str, Json]:
 
 def words(message: Message, language: str = "en_us") -> str:
     """Return all that a message says in a language."""
-    said: list[str] = []
-    for _, node in _walk(message.content, ""):
+    return said(message.content, language)
+
+
+def said(content: Json, language: str = "en_us") -> str:
+    """Return all that a message's content says in a language."""
+    found: list[str] = []
+    for _, node in _walk(content, ""):
         texts = node.get("i18n_content", {})
         own = texts.get(language, node.get("content", node.get("text")))
         if isinstance(own, str):
-            said.append(own)
-    return "\n".join(said)
+            found.append(own)
+    return "\n".join(found)
 
 
 def colour(message: Message) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from tests.stage import Json
+from tests.stories.cards import Json
 
 PATIENCE = 20.0
 
@@ -26,6 +26,7 @@ class Process:
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
     said: asyncio.Condition = field(default_factory=asyncio.Condition)
+    silent: bool = False  # it has ended, or closed its output
 
     @property
     def output(self) -> str:
@@ -40,10 +41,12 @@ class Process:
 
         try:
             async with asyncio.timeout(PATIENCE), self.said:
-                await self.said.wait_for(lambda: found() is not None)
+                await self.said.wait_for(lambda: self.silent or found() is not None)
         except TimeoutError:
-            raise AssertionError(f"it did not say that, but:\n{self.output}") from None
-        return found() or ""
+            pass
+        line = found()
+        assert line is not None, f"it did not say that, but:\n{self.output}"
+        return line
 
     async def event(self, name: str, since: int = 0) -> Json:
         """Wait for a line of the log, and return it."""
@@ -70,6 +73,9 @@ class Process:
             async with self.said:
                 self.lines.append(line.decode("utf-8", "replace"))
                 self.said.notify_all()
+        async with self.said:
+            self.silent = True
+            self.said.notify_all()
 
 
 def _read(line: str) -> Json:
@@ -94,6 +100,7 @@ async def command(
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
         start_new_session=True,
+        preexec_fn=_hear_interrupts,
     )
     running = Process(process)
     following = asyncio.create_task(running.follow())
@@ -106,6 +113,11 @@ async def command(
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         await following
+
+
+def _hear_interrupts() -> None:
+    """Undo what a shell does to what it starts with ``&``: there Ctrl-C would be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _alive(group: int) -> bool:

@@ -39,6 +39,7 @@ BACK_OFF_CAP = 60.0
 OUTAGE = 60.0
 
 
+@pytest.mark.soak(150)
 async def test_alertmanagers_repeat_calls_people_until_somebody_acknowledges(
     tmp_path: Path,
 ) -> None:
@@ -66,6 +67,7 @@ async def test_alertmanagers_repeat_calls_people_until_somebody_acknowledges(
         assert len([one for one in at.messages() if one.root_id is None]) == 1
 
 
+@pytest.mark.soak(80)
 async def test_an_alert_whose_sender_falls_silent_resolves_and_comes_back_on_its_card(
     tmp_path: Path,
 ) -> None:
@@ -92,6 +94,7 @@ async def _forgetful(at: Stage, url: str, folder: Path) -> None:
     (await at.http.post(f"{url}/-/reload")).raise_for_status()
 
 
+@pytest.mark.soak(70)
 async def test_a_silence_that_nobody_confirms_fails_after_a_minute_and_its_asker_is_told(
     tmp_path: Path,
 ) -> None:
@@ -110,6 +113,7 @@ async def test_a_silence_that_nobody_confirms_fails_after_a_minute_and_its_asker
         assert "did not confirm" in failed["problem"]
 
 
+@pytest.mark.soak(30)
 async def test_a_create_that_hangs_after_it_was_accepted_makes_one_card(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         at.desk.fault("create", "hang", after=True)
@@ -122,6 +126,7 @@ async def test_a_create_that_hangs_after_it_was_accepted_makes_one_card(tmp_path
         assert len(at.calls("create")) == 2
 
 
+@pytest.mark.soak(40)
 async def test_an_edit_whose_outcome_is_unknown_is_made_again(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         await at.fire(alert(instance="db-1"))
@@ -136,6 +141,7 @@ async def test_an_edit_whose_outcome_is_unknown_is_made_again(tmp_path: Path) ->
         assert len([one for one in at.messages() if one.root_id is None]) == 1
 
 
+@pytest.mark.soak(120)
 async def test_an_outage_of_feishu_with_a_restart_in_it_loses_nothing(tmp_path: Path) -> None:
     async with (
         real_alertmanager(tmp_path) as alertmanager,

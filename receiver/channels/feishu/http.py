@@ -11,6 +11,8 @@ import httpx
 from receiver.channels.feishu.codes import shorten
 from receiver.domain.outcome import Retry, RetryReason
 
+# Servers commonly end idle connections after five seconds; a race with that loses an answer.
+KEPT_ALIVE = 4.0
 MAX_CONNECTIONS = 16
 ANSWER_LIMIT = 4 * 1024 * 1024  # bytes; a page of a hundred members has some 20 KB
 LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
@@ -71,7 +73,7 @@ def build_client(timeouts: Timeouts | None = None) -> httpx.AsyncClient:
     """
     chosen = timeouts or Timeouts()
     return httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+        limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEPT_ALIVE),
         timeout=httpx.Timeout(chosen.total, connect=chosen.connect, pool=chosen.connect),
         verify=ssl.create_default_context(),
         mounts=dict.fromkeys(LOOPBACK),

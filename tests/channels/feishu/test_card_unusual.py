@@ -19,7 +19,9 @@ def flapping(minutes: int, count: int = 7, reason: CardReason = CardReason.REOPE
     """Return an incident that fired again so often within so many minutes."""
     start = NOW - minutes * MINUTE
     times = tuple(start + at * minutes * MINUTE // (count - 1) for at in range(count))
-    return later(FIRING, reason, reopened=count, reopenings=times, flapping=count, flaps_until=1 << 62)
+    return later(
+        FIRING, reason, reopened=count, reopenings=times, flapping=count, flaps_until=1 << 62
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
-from receiver.channels.base import Channel, Edits, Limit
+from receiver.channels.base import Channel, Edits, Limit, Metered, Quota, Spreads
 from receiver.channels.feishu.api import BadAddress
 from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.http import Timeouts
@@ -409,3 +409,14 @@ async def test_calls_run_side_by_side() -> None:
         assert all(isinstance(outcome, Delivered) for outcome in outcomes)
         assert here.calls("token") == 1
         assert here.clock.now() == START
+
+
+async def test_it_spends_its_tenant_s_quota_and_needs_no_spreading() -> None:
+    async with scene() as around:
+        ports, observe = around.parts.ports, around.parts.observe_token
+        free = FeishuApp(around.account, ports, observe)
+        paid = FeishuApp(around.account, ports, observe, quota=Quota("lab", 10_000))
+        for app in (free, paid):
+            assert isinstance(app, Metered)
+            assert not isinstance(app, Spreads)
+        assert (free.quota, paid.quota) == (("default", 0), ("lab", 10_000))

@@ -4,16 +4,22 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import httpx
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
 from receiver.channels.feishu.client import FeishuApp
+from receiver.channels.feishu.hook import FeishuBot
 from receiver.channels.feishu.http import (
     ANSWER_LIMIT,
     MAX_CONNECTIONS,
@@ -23,10 +29,11 @@ from receiver.channels.feishu.http import (
     build_client,
     exchange,
     explain,
+    skew,
 )
 from receiver.channels.feishu.names import PAGES_LIMIT
 from receiver.channels.feishu.token import Account
-from receiver.domain.outcome import Retry, RetryReason
+from receiver.domain.outcome import Delivered, Retry, RetryReason
 from receiver.sandbox.server import serve_app
 from tests.channels.feishu.parts import Parts, parts
 
@@ -277,3 +284,42 @@ async def test_a_list_of_members_without_end_is_left() -> None:
         assert await app.name_of("ou_2", "oc_1") == ""
         spans = [span for span in around.spans() if span.name.startswith("GET")]
     assert len(spans) == PAGES_LIMIT
+
+
+AT = 1_790_000_000_000
+TOLD = format_datetime(datetime.fromtimestamp(AT // 1000, UTC), usegmt=True)
+
+
+@given(st.integers(-200_000_000, 200_000_000), st.integers(0, 999), st.integers(0, 10_000))
+def test_our_clock_is_compared_with_the_date_of_an_answer(
+    ahead: int, within: int, took: int
+) -> None:
+    sent = AT + within + ahead * 10
+    found = skew({"date": TOLD}, sent, sent + took)
+    assert found is not None
+    assert abs(found - ahead / 100) <= 0.5 + took / 2000 + 1e-6
+
+
+@given(st.one_of(st.text(max_size=40), st.just(TOLD.replace("GMT", "-0000"))))
+def test_a_date_that_is_none_is_no_news(said: str) -> None:
+    found = skew({"date": said}, AT, AT)
+    assert found is None or isinstance(found, float)
+    assert skew({}, AT, AT) is None
+    assert skew({"date": ""}, AT, AT) is None
+    assert skew({"date": "Sat, 32 Foo 99999 25:61:61 GMT"}, AT, AT) is None
+    assert skew({"date": TOLD.replace("GMT", "-0000")}, AT, AT) is None
+
+
+@pytest.mark.parametrize(("header", "seen"), [(f"Date: {TOLD}\r\n", 1), ("", 0)])
+async def test_each_answer_that_names_its_time_tells_how_wrong_our_clock_is(
+    header: str, seen: int
+) -> None:
+    told: list[tuple[str, float]] = []
+    body = b'{"code":0}'
+    head = f"HTTP/1.1 200 OK\r\n{header}Content-Length: {len(body)}\r\n\r\n".encode()
+    async with server(head, body) as url, parts(lambda: AT + 90_500) as around:
+        ports = replace(around.ports, observe_skew=lambda name, ahead: told.append((name, ahead)))
+        bot = FeishuBot("legacy", url, "", ports)
+        content = '{"msg_type":"text","content":{"text":"hello"}}'
+        assert isinstance(await bot.send("", content, ""), Delivered)
+    assert told == [("legacy", 90.0)] * seen

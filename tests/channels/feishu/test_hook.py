@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from receiver.channels.base import Channel, Edits
+from receiver.channels.base import Channel, Edits, Metered, Spreads
 from receiver.channels.feishu.api import BadAddress
-from receiver.channels.feishu.hook import FeishuBot, sign
+from receiver.channels.feishu.hook import RUSH_EVERY, SPREAD_OVER, FeishuBot, sign
 from receiver.channels.feishu.http import Timeouts
 from receiver.domain.card import Call
 from receiver.domain.outcome import (
@@ -218,3 +218,19 @@ async def test_it_mentions_only_whom_it_can() -> None:
     async with stage() as (_here, bot):
         mention = ["ou_li", "li@example.com", "all", "ou_li"]
         assert await bot.people(mention) == ("ou_li", "all")
+
+
+async def test_lesser_cards_are_spread_over_the_rush_at_each_half_hour() -> None:
+    async with scene() as around:
+        bot = FeishuBot("legacy", "http://127.0.0.1:1/hook", "", around.parts.ports)
+        assert isinstance(bot, Spreads)
+        assert not isinstance(bot, Metered)  # its calls count against no month
+        rush = 990_000 * RUSH_EVERY
+        waits = [bot.spread(card, rush) for card in range(1, 301)]
+        assert max(waits) < SPREAD_OVER == 30_000
+        tenths = [wait * 10 // SPREAD_OVER for wait in waits]
+        assert all(20 <= tenths.count(tenth) <= 40 for tenth in range(10))
+        for card, wait in enumerate(waits, start=1):
+            assert bot.spread(card, rush + 1_000) == max(wait - 1_000, 0)
+            assert bot.spread(card, rush + wait) == 0
+            assert bot.spread(card, rush + SPREAD_OVER) == bot.spread(card, rush - 1) == 0

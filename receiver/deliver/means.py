@@ -1,0 +1,50 @@
+"""What a delivery works with."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from receiver.channels.base import Channel
+from receiver.channels.templates import Templates
+from receiver.deliver.budget import Ledger
+from receiver.deliver.news import Tell, tell_nobody
+from receiver.domain.severity import SeverityScale
+from receiver.store.base import Store
+from receiver.telemetry.metrics import Metrics
+from receiver.telemetry.tracing import Tracing
+
+
+def no_target() -> str:
+    """Name no target: nobody is told."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlets:
+    """The configuration in force, as delivery needs it."""
+
+    channels: Mapping[str, Channel]
+    scale: SeverityScale
+    source_urls: Mapping[str, str]
+    templates: Templates = Templates()  # noqa: RUF009  (never changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a delivery needs; ``outlets`` gives the configuration in force.
+
+    ``tell`` takes a note for the operators, whose own target ``operators`` names.
+    """
+
+    outlets: Callable[[], Outlets]
+    store: Store
+    ledger: Ledger
+    metrics: Metrics
+    tracing: Tracing
+    log: FilteringBoundLogger
+    now: Callable[[], int]
+    luck: Callable[[], float]
+    pause: Callable[[float], Awaitable[None]]  # seconds
+    tell: Tell = tell_nobody
+    operators: Callable[[], str] = no_target

@@ -1,0 +1,1 @@
+"""What becomes of alerts when the disk, the file or its lock fails under the real process."""
