@@ -81,7 +81,7 @@ class Ledger:
 
     def wait(self, limits: Iterable[Limit], *, critical: bool, now: int) -> tuple[int, str]:
         """Return 0 if a call is admitted now, else the ms to wait, and the limit's name."""
-        self._keep_time(now)
+        self.keep_time(now)
         longest, name = 0, ""
         for limit in limits:
             pause = self._wait(limit, critical=critical, now=now)
@@ -96,7 +96,7 @@ class Ledger:
 
     def finish(self, limits: Iterable[Limit], now: int) -> None:
         """Count a call as answered."""
-        self._keep_time(now)
+        self.keep_time(now)
         self.cancel(limits)
         for key in windows_of(limits):
             self.remember(key, now)
@@ -213,7 +213,7 @@ class Ledger:
             return UNANSWERED
         return times[first + over - 1] + limit.window - ahead - now
 
-    def _keep_time(self, now: int) -> None:
+    def keep_time(self, now: int) -> None:
         """Move what is remembered along with a clock that was set: windows keep their pace."""
         if self._steady is None:
             return

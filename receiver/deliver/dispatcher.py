@@ -152,6 +152,7 @@ class Dispatcher:
         if now < self._sweep_at:
             return await means.store.stirred(since, now)
         self._sweep_at = now + LOOK_AGAIN
+        means.ledger.keep_time(now)
         means.ledger.forget(now - WINDOWS_KEPT)
         self._watch.tend(now)
         self._look_for_storms(now)
