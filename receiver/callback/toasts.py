@@ -62,6 +62,11 @@ _REASONS: dict[ActionReason, Toast] = {
         "error", "找不到此卡片对应的告警", "The incident of this card is not known here any more"
     ),
     ActionReason.UNKNOWN_CHOICE: Toast("error", "无法识别的选项", "This choice is not understood"),
+    ActionReason.CHANGED: Toast(
+        "warning",
+        "告警已变化,请核对新的标签后再静默",
+        "The alerts changed meanwhile: look at the labels again, then silence",
+    ),
 }
 # The same reasons, where the card is a storm's.
 _DIGEST: dict[ActionReason, Toast] = {

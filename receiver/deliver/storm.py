@@ -19,6 +19,8 @@ GATHER_APART = 1_000
 GATHER_COST = 0.1
 # Ms between two cards of what ended unseen: a backlog must not become many of them.
 LATE_APART = 30_000
+# Ms in which a target has no new digest after it has refused one for good.
+REFUSED_FOR = 15 * 60_000
 
 
 @dataclass(slots=True)
@@ -57,9 +59,14 @@ class Storms:
         self._log = log
         self._storms: dict[str, _Storm] = {}
         self._late_at: dict[str, int] = {}
+        self._refused_until: dict[str, int] = {}
+        self._looked_at = 0
 
     async def look(self, now: int, circuits_open: Callable[[str], bool]) -> None:
         """Gather, or let go, what each target's pressure asks for."""
+        if now < self._looked_at:  # the clock was set back
+            self._begin_again(now)
+        self._looked_at = now
         loads = await self._store.loads()
         waiting = self._waiting(loads)
         for load in loads:
@@ -70,6 +77,12 @@ class Storms:
         open_ = [load.target for load in loads if load.target in self._storms]
         self._storms = {target: self._storms[target] for target in open_}
         self._metrics.delivery.storms.set(len(self._storms))
+
+    def _begin_again(self, now: int) -> None:
+        """Forget all times; a storm lasts that much longer."""
+        self._storms = {target: _Storm(since=now) for target in self._storms}
+        self._late_at.clear()
+        self._refused_until.clear()
 
     async def _look_at(
         self, load: Load, waiting: Mapping[str, int], *, held: bool, now: int
@@ -86,13 +99,16 @@ class Storms:
             drain=self._ledger.drain(limits, waiting, now),
             recent_drain=self._ledger.drain(limits, recent, now),
             since=None if storm is None else storm.since,
-            held=held,
+            held=held or now < self._refused_until.get(load.target, 0),
             untold=load.untold,
+            refused=load.refused,
         )
         step = next_step(pressure, self._rules(), now)
         if step in (StormStep.BEGIN, StormStep.GATHER):
             await self._gather(load.target, now)
         elif step is StormStep.END:
+            if load.refused:  # one by one, then
+                self._refused_until[load.target] = now + REFUSED_FOR
             await self._end(load.target, now)
 
     async def _gather(self, target: str, now: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from receiver.domain.digest import Digest, shared_matchers, source
+from receiver.domain.digest import Digest, scope_of, shared_matchers, source
 from receiver.domain.incident import Incident, Kind, Line, Member, Ownership, muting
 from receiver.domain.matcher import group_key_matchers
 from receiver.domain.person import Actor
@@ -101,12 +101,16 @@ def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> 
 
 
 def _silence_shared(known: Incident, digest: Digest, action: Action, now: int) -> Verdict:
-    if action.duration not in DURATIONS or action.scope != SHARED_SCOPE:
+    kind, _, shape = action.scope.partition(":")
+    if action.duration not in DURATIONS or kind != SHARED_SCOPE:
         return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
-    owner = source(digest)
+    matchers, owner = shared_matchers(digest), source(digest)
+    if shape and action.scope != scope_of(matchers):
+        return Verdict(reason=ActionReason.CHANGED)  # it would mute other alerts than it said
     if known.silences and known.source != owner:  # its silences live in another Alertmanager
         return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
-    return _request(known._replace(source=owner), shared_matchers(digest), action, now)
+    asked = replace(action, scope=SHARED_SCOPE)
+    return _request(known._replace(source=owner), matchers, asked, now)
 
 
 def raise_revision(incident: Incident, now: int, trace: str) -> Incident:

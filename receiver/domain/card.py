@@ -323,7 +323,8 @@ def _next(
 def unseen(card: Card, incident: Incident) -> bool:
     """Whether an incident came and went before anyone could be shown it, and may be left so."""
     over = incident.closed_at is not None and incident.kind in (Kind.ALERTS, Kind.AGENT)
-    if not over or card.tried or incident.rank <= CRITICAL:
+    told = card.quiet or card.units.digested  # by a digest: its end must be told too
+    if not over or card.tried or told or incident.rank <= CRITICAL:
         return False
     return (incident.closed_at or 0) - incident.opened_at < UNSEEN_GRACE
 
@@ -342,7 +343,7 @@ def _next_post(card: Card, incident: Incident, news: Shown, now: int) -> Step:
 
 
 def _next_digest_post(card: Card, incident: Incident, news: Shown, now: int) -> Step:
-    again = 0 if card.sent_at is None else card.sent_at + DIGEST_POST_APART
+    again = _later(card.sent_at, DIGEST_POST_APART, now)
     if now < again:
         return Wait(again)
     return Post(_digest_reason(why_edit(card.last, news), incident))
@@ -373,7 +374,7 @@ def _next_edit(card: Card, news: Shown, now: int) -> Step:
     not_before = max(
         card.settle_at or 0,
         0 if card.clicked_at is None else card.clicked_at + AFTER_CLICK,
-        _apart(card, news),
+        _apart(card, news, now),
     )
     if now < not_before:
         return Wait(not_before)
@@ -387,10 +388,15 @@ def _next_edit(card: Card, news: Shown, now: int) -> Step:
     return Wait(None)
 
 
-def _apart(card: Card, news: Shown) -> int:
+def _apart(card: Card, news: Shown, now: int) -> int:
     """Return when a digest may be edited again: it changes all the time."""
     waits = news.gathers and card.shown < card.wanted
-    return (card.edited_at or 0) + DIGEST_EDIT_APART if waits else 0
+    return _later(card.edited_at, DIGEST_EDIT_APART, now) if waits else 0
+
+
+def _later(last: int | None, apart: int, now: int) -> int:
+    """Return when the next time may be; a last one that is still to come was by another clock."""
+    return 0 if last is None or last > now else last + apart
 
 
 def _aged(card: Card, now: int) -> bool:

@@ -1,5 +1,6 @@
 """Many incidents in one card: what a digest counts, and what its silence would mute."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from receiver.domain.incident import Incident, Kind, Member, state
 from receiver.domain.reason import State
 from receiver.domain.severity import SeverityScale
+from receiver.domain.silence import SHARED_SCOPE
 
 STORM_KEY = "digest:"
 LATE_KEY = "late:"
@@ -132,6 +134,13 @@ def shared_matchers(digest: Digest) -> tuple[tuple[str, str], ...]:
     if any(one.kind is not Kind.ALERTS for one in fire):
         return ()
     return tuple(sorted(_shared([one.labels for one in fire]).items()))
+
+
+def scope_of(matchers: tuple[tuple[str, str], ...]) -> str:
+    """Return the scope that a form offers for these matchers: a click must mean what it showed."""
+    text = "\0".join(f"{name}\0{value}" for name, value in matchers)
+    shape = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return f"{SHARED_SCOPE}:{shape}"
 
 
 def source(digest: Digest) -> str:

@@ -76,6 +76,7 @@ class ActionReason(StrEnum):
     OLD_CARD = "old_card"
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_CHOICE = "unknown_choice"
+    CHANGED = "changed"  # what a digest's silence would mute is no longer what it showed
 
 
 class State(StrEnum):

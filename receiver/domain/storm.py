@@ -38,6 +38,7 @@ class Pressure(NamedTuple):
     since: int | None  # when the open digest was begun; None without one
     held: bool  # its circuit is open
     untold: int = 0  # what the digest took in and nobody was shown yet
+    refused: bool = False  # the digest itself was refused for good
 
 
 def next_step(pressure: Pressure, rules: Rules, now: int) -> StormStep:
@@ -49,11 +50,11 @@ def next_step(pressure: Pressure, rules: Rules, now: int) -> StormStep:
             return StormStep.HELD
         late = pressure.waiting > 0 and pressure.drain > rules.after
         return StormStep.BEGIN if late else StormStep.CALM
-    if not rules.enabled:
+    if not rules.enabled or pressure.refused:
         return StormStep.END
     lasted = now - pressure.since
     quiet = lasted >= CALM and pressure.drain <= rules.after
-    if pressure.untold and lasted < UNTOLD_PATIENCE:
+    if pressure.untold and (pressure.held or lasted < UNTOLD_PATIENCE):
         return StormStep.GATHER
     return (
         StormStep.END if quiet and pressure.recent_drain * 2 <= rules.after else (StormStep.GATHER)

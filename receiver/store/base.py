@@ -96,6 +96,7 @@ class Load(NamedTuple):
     late: int  # cards of incidents that are over
     digest: int  # the open digest's number, or 0
     untold: int = 0  # what it took in and nobody was shown yet
+    refused: bool = False  # its card is a dead letter
 
 
 class Gathering(NamedTuple):

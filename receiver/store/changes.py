@@ -31,7 +31,8 @@ from receiver.store import statements as sql
 from receiver.store.accounts import forget, move
 from receiver.store.base import Acted, Applied, Snapshot
 from receiver.store.codec import decode_card, group_digest
-from receiver.store.gathering import act_on, mirror
+from receiver.store.gathering import act_on
+from receiver.store.gathering import share as share_silence
 from receiver.store.holders import Holders
 from receiver.store.rows import (
     keep_change,
@@ -183,9 +184,8 @@ def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
     verdict = conclude(snapshot.incident, told, now)
     if verdict.incident is not None:
         keep_incident(db, verdict.incident, verdict.lines, now)
-        if verdict.incident.kind is Kind.DIGEST:
-            for silence in verdict.silences:
-                mirror(db, told.incident, silence, now)
+        for silence in verdict.silences:
+            share_silence(db, verdict.incident, silence, now)
     if not any(silence.state is SilenceState.EXPIRING for silence in verdict.silences):
         db.execute(sql.DROP_INTENT, (told.silence,))
     return verdict.incident is not None

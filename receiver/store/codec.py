@@ -40,6 +40,11 @@ def decode_member(value: bytes) -> Member:
     return _member.decode(value)
 
 
+def decode_new(value: bytes) -> Card:
+    """Return a card of ``new_card``."""
+    return _card.decode(value)
+
+
 def decode_gathered(value: bytes) -> Gathered:
     """Return an incident as a digest keeps it."""
     return _gathered.decode(value)

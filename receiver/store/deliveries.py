@@ -99,16 +99,17 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     luck: float,
 ) -> Settlement:
     """Keep what became of a call."""
+    card = load_card(db, number)
+    if card is not None and card.in_flight is not sent.call:
+        # Kept by an earlier try, whose answer came too late.
+        return Settlement(card=card, delivered=isinstance(outcome, Delivered))
     _keep_call(db, keys, now)
     db.execute(sql.DROP_CALLS, (now - CALLS_KEPT,))
-    card = load_card(db, number)
     if card is None:  # its incident was forgotten while the call was made
         return Settlement(card=Card(id=number, incident=0, target="", due_at=None))
-    if card.in_flight is not sent.call:  # kept by an earlier try, whose answer came too late
-        return Settlement(card=card, delivered=isinstance(outcome, Delivered))
     settlement = settle(card, sent, outcome, now, luck)
     if settlement.dead:
-        give_up(db, card, settlement, now, sent.trace)
+        settlement = give_up(db, card, settlement, now, sent.trace)
     else:
         put_moved(db, card, settlement.card, "")
     keep_lines(db, card.incident, _lines(settlement, sent, card), now, sent.trace)

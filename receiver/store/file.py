@@ -154,6 +154,8 @@ def selfcheck(path: Path) -> tuple[Totals, tuple[Discrepancy, ...]]:
     check(path)
     try:
         with contextlib.closing(open_reader(path)) as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] < schema.VERSION:
+                raise Unusable(f"store.url: {path} is of an older version: start the receiver once")
             db.execute("BEGIN")  # one snapshot for the totals and the rows
             return accounts.recount(db)
     except sqlite3.Error as problem:

@@ -4,7 +4,14 @@ import itertools
 import sqlite3
 from dataclasses import replace
 
-from receiver.domain.action import Action, ActionKind, Verdict, decide, decide_digest
+from receiver.domain.action import (
+    Action,
+    ActionKind,
+    Verdict,
+    decide,
+    decide_digest,
+    put_silences,
+)
 from receiver.domain.action import raise_revision as raised
 from receiver.domain.card import LEISURE, NO_DIGEST, Card, unseen
 from receiver.domain.digest import (
@@ -48,10 +55,13 @@ MENTIONS_MOST = 20  # people whom a digest calls
 
 def loads(db: Connection) -> list[Load]:
     """Return what waits in each target, and the digest that is open there."""
-    storms = {target: (digest, untold) for target, digest, untold in db.execute(sql.STORMS)}
+    storms = {
+        target: (digest, untold, bool(refused))
+        for target, digest, untold, refused in db.execute(sql.STORMS)
+    }
     waiting = {target: (lesser, late) for target, lesser, late in db.execute(sql.LOADS)}
     return [
-        Load(target, *waiting.get(target, (0, 0)), *storms.get(target, (0, 0)))
+        Load(target, *waiting.get(target, (0, 0)), *storms.get(target, (0, 0, False)))
         for target in sorted({*waiting, *storms})
     ]
 
@@ -290,6 +300,20 @@ def _acknowledge(db: Connection, one: Gathered, action: Action, now: int) -> boo
     return True
 
 
+def share(db: Connection, told: Incident, silence: Silence, now: int) -> None:
+    """Note what became of a silence in every incident that knows it through a digest."""
+    numbers = [row[0] for row in db.execute(sql.DIGESTS_OF, (told.id,)).fetchall()]
+    if told.kind is Kind.DIGEST:
+        mirror(db, told.id, silence, now)
+    for number in numbers:
+        snapshot = load_snapshot(db, number)
+        known = () if snapshot is None else snapshot.incident.silences
+        if snapshot is not None and any(one.id == silence.id for one in known):
+            after = put_silences(snapshot.incident, (silence,))
+            keep_incident(db, raised(after, now, "")._replace(updated=after.updated + 1), (), now)
+            mirror(db, number, silence, now)
+
+
 def mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
     """Note a digest's silence in all that it mutes: their own cards must say so."""
     for (incident,) in db.execute(sql.GATHERED_INCIDENTS, (number,)).fetchall():
@@ -297,6 +321,8 @@ def mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
         if snapshot is None or snapshot.incident.closed_at is not None:
             continue
         if not any(silence.covers(member.labels) for member in snapshot.members):
+            continue
+        if silence in snapshot.incident.silences:
             continue
         others = tuple(one for one in snapshot.incident.silences if one.id != silence.id)
         muted = snapshot.incident._replace(silences=(*others, silence))

@@ -4,9 +4,12 @@ import sqlite3
 from dataclasses import replace
 
 from receiver.domain.card import (
+    Ability,
     Card,
     CardState,
     Rung,
+    Wait,
+    next_step,
 )
 from receiver.domain.incident import Incident, Line, Placement
 from receiver.domain.outcome import Rejected, RejectReason
@@ -15,7 +18,8 @@ from receiver.domain.settle import Settlement, dead_letter
 from receiver.domain.units import Units, bury, give_away
 from receiver.store import statements as sql
 from receiver.store.accounts import accept
-from receiver.store.codec import decode_card, new_card
+from receiver.store.base import Snapshot
+from receiver.store.codec import decode_card, decode_new, encode, new_card
 from receiver.store.rows import (
     insert_card,
     keep_lines,
@@ -31,34 +35,59 @@ DEAD_LOOKED_AT = 5_000
 
 
 def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> Settlement | None:
-    """Give a card up without a call; None when it is given up already, or gone."""
+    """Give a card up without a call; None where there is nothing to give up.
+
+    That is what is given up already, and what nothing is to be done about.
+    """
     card = load_card(db, number)
     snapshot = None if card is None else load_snapshot(db, card.incident)
-    if card is None or snapshot is None or card.state is not CardState.OPEN:
+    if card is None or snapshot is None:
         return None
-    settlement = dead_letter(card, rejected, snapshot.incident.joined)
-    give_up(db, card, settlement, now, "")
-    return settlement
+    if card.state is not CardState.OPEN:
+        put_card(db, replace(card, due_at=None))
+        return None
+    if _idle(card, snapshot, now):
+        put_card(db, replace(card, due_at=None))
+        return None
+    return give_up(db, card, dead_letter(card, rejected, snapshot.incident.joined), now, "")
 
 
-def give_up(db: Connection, card: Card, settlement: Settlement, now: int, trace: str) -> None:
-    """Write a card that was given up; its fallback, if it has one, takes over."""
+def _idle(card: Card, snapshot: Snapshot, now: int) -> bool:
+    """Whether nothing is to be done about a card; one without a message id cannot be edited."""
+    edits = bool(card.message_id) or card.last is None
+    ability = Ability.EDITS if edits else Ability.POSTS_ONLY
+    step = next_step(card, snapshot.incident, snapshot.members, ability, now)
+    return isinstance(step, Wait)
+
+
+def give_up(db: Connection, card: Card, settlement: Settlement, now: int, trace: str) -> Settlement:
+    """Write a card that was given up; its fallback, if it has one and can, takes over."""
     snapshot = load_snapshot(db, card.incident)
     if snapshot is None:
-        return
+        return settlement
     joined = snapshot.incident.joined  # episodes may have begun while the call was under way
     given_up = settlement.card
     detail = f"{card.target}: {given_up.problem}"
-    if settlement.moved:
-        units = give_away(given_up.units, joined)
+    moves = settlement.moved and _can_take_over(db, card.incident, settlement.moved)
+    if moves:
+        units = give_away(card.units, joined)
         line = Line(CardReason.MOVED, f"to {settlement.moved}; {detail}")
         keep_lines(db, card.incident, (line,), now, trace)
         _take_over(db, card, settlement.moved, snapshot.incident, units, now)
     else:
-        units = bury(given_up.units, joined)
+        units = bury(card.units, joined)
         if card.problem != given_up.problem:  # a probe that fails again is no news
             keep_lines(db, card.incident, (Line("dead_lettered", detail),), now, trace)
-    put_moved(db, card, replace(given_up, units=units), CardReason.MOVED)
+    state = CardState.MOVED if moves else CardState.DEAD
+    final = replace(given_up, state=state, units=units)
+    put_moved(db, card, final, CardReason.MOVED)
+    return replace(settlement, card=final, moved=settlement.moved if moves else "")
+
+
+def _can_take_over(db: Connection, incident: int, target: str) -> bool:
+    """Whether a fallback has not given the incident up itself: two may name each other."""
+    row = db.execute(sql.CARD_IN_TARGET, (incident, target)).fetchone()
+    return row is None or decode_card(row).state is CardState.OPEN
 
 
 def _take_over(
@@ -67,12 +96,16 @@ def _take_over(
     """Make the card in the fallback target; what was not shown yet is pending there."""
     unshown = units.suppressed - card.units.suppressed
     placement = Placement(target, card.mention, card.notify)
-    value = new_card(
-        placement,
-        plain=incident.plain,
-        base=incident.joined - unshown,
-        moved_from=card.target,
+    fresh = decode_new(
+        new_card(
+            placement,
+            plain=incident.plain,
+            base=incident.joined - unshown,
+            moved_from=card.target,
+        )
     )
+    told = card.quiet or card.units.digested > 0  # a digest told of it: nobody is called again
+    value = encode(replace(fresh, quiet=told))
     if insert_card(db, card.incident, incident, target, value, now):
         accept(db, unshown)
 

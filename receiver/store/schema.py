@@ -6,6 +6,7 @@ Step = tuple[str, ...]
 
 # Incidents are kept as arrays: where in one its episodes are counted.
 EPISODES = Incident._fields.index("joined")
+KIND = Incident._fields.index("kind")
 
 MIGRATIONS: tuple[Step, ...] = (
     (
@@ -123,6 +124,10 @@ MIGRATIONS: tuple[Step, ...] = (
         )""",
         "INSERT INTO units (id) VALUES (1), (2)",
         "CREATE TABLE suppressed (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
+        f"""UPDATE cards SET phase = (SELECT CASE
+            WHEN json_extract(CAST(i.value AS TEXT), '$[{KIND}]') = 'message' THEN 2
+            WHEN i.closed_at IS NULL THEN 0 ELSE 1 END
+            FROM incidents i WHERE i.id = cards.incident)""",  # noqa: S608  (a number of ours)
         # What an earlier version accepted is not counted: its cards begin with no units.
         f"""UPDATE cards SET value = CAST(json_set(CAST(value AS TEXT), '$.units', json_array(
             (SELECT json_extract(CAST(i.value AS TEXT), '$[{EPISODES}]')

@@ -1,6 +1,9 @@
 """Every SQL statement of the SQLite engine, by name."""
 
+from receiver.domain.card import Attempt
 from receiver.store.schema import EPISODES
+
+UNSURE = Attempt._fields.index("ambiguous")  # attempts are kept as arrays
 
 NEWEST_OF_GROUP = "SELECT id, value FROM incidents WHERE key = ? ORDER BY id DESC LIMIT 1"
 INCIDENT = "SELECT key, value FROM incidents WHERE id = ?"
@@ -31,7 +34,8 @@ INSERT_CARD = (
 RAISE_CARDS = (
     "UPDATE cards SET wanted = ?2, rank = ?4, phase = ?5, dead = 0,"
     " digest = CASE WHEN digest < 0 AND ?4 = 0 THEN 0 ELSE digest END,"
-    " due_at = CASE WHEN digest > 0 THEN NULL ELSE COALESCE(due_at, ?3) END,"
+    " due_at = CASE WHEN digest > 0 THEN NULL WHEN ?4 = 0 AND rank > 0 THEN ?3"
+    " ELSE COALESCE(due_at, ?3) END,"
     " pending_since = CASE WHEN shown >= wanted THEN ?3 ELSE pending_since END"
     " WHERE incident = ?1 AND dead < 2"
 )
@@ -76,7 +80,8 @@ LOADS = (
 )
 STORMS = (
     "SELECT target, digest, (SELECT COUNT(*) FROM gathered g WHERE g.digest = storms.digest"
-    " AND parted IS NULL AND told = 0) FROM storms"
+    " AND parted IS NULL AND told = 0), EXISTS (SELECT 1 FROM cards c"
+    " WHERE c.incident = storms.digest AND c.dead = 1) FROM storms"
 )
 STORM = "SELECT digest FROM storms WHERE target = ?"
 BEGIN_STORM = "INSERT INTO storms (target, digest) VALUES (?, ?)"
@@ -84,6 +89,8 @@ END_STORM = "DELETE FROM storms WHERE target = ?"
 _GATHERABLE = (
     f"SELECT {CARD_COLUMNS} FROM cards WHERE target = ?1 AND (shown > 0) = 0 AND (digest < 0) = 0"
     " AND due_at IS NOT NULL AND in_flight = 0 AND dead = 0"
+    " AND json_extract(CAST(value AS TEXT), '$.last') IS NULL"
+    f" AND COALESCE(json_extract(CAST(value AS TEXT), '$.attempt[{UNSURE}]'), 0) = 0"
 )
 LESSER = f"{_GATHERABLE} AND rank > 0 AND phase < 2 ORDER BY rank, pending_since LIMIT ?2"
 ENDED = f"{_GATHERABLE} AND phase = 1 ORDER BY rank, pending_since LIMIT ?2"
@@ -106,6 +113,7 @@ _THEN = "joined <= ?2 AND (parted IS NULL OR parted > ?2)"
 GATHERED_AS_OF = f"SELECT value FROM gathered WHERE digest = ?1 AND {_THEN}"
 GATHERED_INCIDENTS = "SELECT incident FROM gathered WHERE digest = ? AND parted IS NULL"
 GATHERED_CARDS = "SELECT card, told FROM gathered WHERE digest = ? AND parted IS NULL"
+DIGESTS_OF = "SELECT digest FROM gathered WHERE incident = ?"
 COUNT_GATHERED = "SELECT COUNT(*) FROM gathered WHERE digest = ? AND parted IS NULL"
 UNTOLD = (
     "SELECT incident, card, episodes, told FROM gathered"

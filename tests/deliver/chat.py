@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from receiver.channels.base import Limit, Quota, View
 from receiver.domain.card import Call, Rung, picture
-from receiver.domain.outcome import Outcome
+from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from tests.domain.platform import Fault, Platform
 
 Turn = Fault | Outcome | Exception
@@ -40,6 +40,7 @@ class Account:
     window: int = 1000
     shared: tuple[Limit, ...] = ()  # what all chats of the account have in common
     undrawable: frozenset[Rung] = frozenset()
+    refuses: str = ""  # the reason of the messages that are refused for good
     gate: asyncio.Event | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -95,6 +96,8 @@ class Account:
     ) -> Outcome:
         call, to, content, uuid = told
         began = self.clock()
+        if self.refuses and json.loads(content)["reason"] == self.refuses:
+            return Rejected(RejectReason.CONTENT, "refused")
         turn = self.turns.popleft() if self.turns else Fault.NONE
         outcome = act(turn) if isinstance(turn, Fault) else turn
         self.arrived.set()

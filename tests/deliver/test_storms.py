@@ -12,7 +12,7 @@ from receiver.domain.storm import CALM, Rules
 from receiver.store.gathering import LATE_MANY
 from tests.deliver.chat import Made
 from tests.deliver.desk import Desk, delivering
-from tests.domain.made import MINUTE, SECOND, alert, notice
+from tests.domain.made import HOUR, MINUTE, SECOND, alert, notice
 from tests.domain.platform import Fault
 from tests.store.made import group
 
@@ -141,6 +141,30 @@ async def test_one_card_for_all_that_ended_while_nobody_could_see_it(desk: Desk)
     assert len(firing) >= LATE_MANY
     totals = await desk.store.units()
     assert (totals.pending, await desk.store.selfcheck()) == (0, ())
+
+
+async def test_a_clock_that_is_set_back_freezes_no_digest(desk: Desk) -> None:
+    await flood(desk, 200)
+    await desk.advance(5 * SECOND)
+    desk.clock.now -= HOUR
+    desk.clock.until -= HOUR
+    desk.clock.ahead -= HOUR
+    before = len(digests(desk.chat.made))
+    told = group(150, notice(alert("m150"), alert("worse", severity="critical")))
+    worse = await desk.hear(told)
+    await desk.advance(5 * SECOND)
+    own = [one for one in desk.chat.made if one.content["incident"] == worse.incident]
+    assert own
+    assert len(digests(desk.chat.made)) > before
+
+
+async def test_a_digest_that_is_refused_hides_nothing(desk: Desk) -> None:
+    desk.chat.refuses = "digest"
+    await flood(desk, 100)
+    await desk.advance(2 * MINUTE)
+    shown = {one.content["incident"] for one in desk.chat.made if not one.content["gathered"]}
+    assert len(shown) == 100
+    assert (await desk.store.selfcheck()) == ()
 
 
 async def test_storm_mode_can_be_switched_off(desk: Desk) -> None:

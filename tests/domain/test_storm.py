@@ -35,6 +35,12 @@ CALM_NOW = Pressure(waiting=0, drain=0, recent_drain=0, since=None, held=False)
         # What nobody was told would only be gathered again.
         (CALM_NOW._replace(since=NOW - CALM, untold=1), Rules(), StormStep.GATHER),
         (CALM_NOW._replace(since=NOW - UNTOLD_PATIENCE, untold=1), Rules(), StormStep.END),
+        (
+            CALM_NOW._replace(since=NOW - UNTOLD_PATIENCE, untold=1, held=True),
+            Rules(),
+            StormStep.GATHER,
+        ),
+        (CALM_NOW._replace(since=NOW, untold=1, refused=True), Rules(), StormStep.END),
         (CALM_NOW._replace(since=NOW, drain=AFTER + 1), Rules(enabled=False), StormStep.END),
     ],
 )

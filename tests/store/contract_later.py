@@ -11,6 +11,7 @@ from receiver.domain.card import (
     ANSWER_WITHIN,
     GENERATION_AGE,
     Ability,
+    CardState,
     Create,
     Patch,
     Post,
@@ -118,7 +119,9 @@ class Lives:
         """What was given up stays so until something changes."""
         await open_one(store)
         await show(store, 1)
+        await open_one(store, notice(N1, N2), NOW)
         await store.abandon(1, Rejected(RejectReason.TARGET, "gone"), NOW)
+        assert (await card_of(store)).state is CardState.DEAD
         assert await store.age(NOW + 1, NOW + GENERATION_AGE) == 0
 
     async def test_what_is_over_since_long_is_forgotten_in_a_group_that_never_closes(

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from receiver.domain.action import ActionKind, Conclusion
+from receiver.domain.alert import Alert
 from receiver.domain.card import LEISURE, NO_DIGEST, CardState, Create, Patch
-from receiver.domain.digest import firing, shared_matchers
+from receiver.domain.digest import firing, scope_of, shared_matchers
 from receiver.domain.incident import Notice, Placement
 from receiver.domain.outcome import Delivered, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import ActionReason, CardReason, State
@@ -269,6 +272,69 @@ class Storms:
         assert final.digest is not None
         assert {one.state for one in firing(final.digest)} == {State.SUPPRESSED}
 
+    async def test_a_click_mutes_what_the_card_said(self, store: Store) -> None:
+        """A form that showed other labels than all share now is refused."""
+        digest = await storm(store, 2)
+        snapshot = await store.snapshot(digest)
+        assert snapshot is not None
+        assert snapshot.digest is not None
+        scope = scope_of(shared_matchers(snapshot.digest))
+        odd = Alert("odd", True, {"alertname": "Disk", "team": "b", "severity": "warning"}, {})
+        told = group(1, notice(alert("m1")))
+        await store.apply(told._replace(alerts=(*told.alerts, odd)), RULES, NOW + SECOND)
+        await store.gather(TARGET, NOW + SECOND)
+        late = await press(store, digest, ActionKind.SILENCE, revision=1, scope=scope)
+        assert late.verdict.reason is ActionReason.CHANGED
+        assert await store.intents() == []
+
+    async def test_the_end_of_a_shared_silence_is_known_to_all(self, store: Store) -> None:
+        """Whoever's card it is ended on: Alertmanager mutes none of them any more."""
+        digest = await storm(store, 3)
+        acted = await press(store, digest, ActionKind.SILENCE, revision=1, scope=SHARED_SCOPE)
+        (silence,) = acted.verdict.silences
+        for state in (SilenceState.ACTIVE, SilenceState.EXPIRED):
+            told = Conclusion(
+                incident=digest if state is SilenceState.ACTIVE else 2,
+                silence=silence.id,
+                state=state,
+                silence_id="am-1",
+            )
+            await store.conclude(told, NOW + 2 * MINUTE)
+            for number in (1, 2, 3, digest):
+                owner = await store.snapshot(number)
+                assert owner is not None
+                assert [one.state for one in owner.incident.silences] == [state]
+
+    async def test_the_end_of_what_a_digest_told_is_told_too(self, store: Store) -> None:
+        """However short it was."""
+        digest = await storm(store, 1)
+        (card,) = await store.cards(digest)
+        await show(store, card.id)
+        await store.disperse(TARGET, NOW + SECOND)
+        await store.apply(group(0, notice(alert("m0", firing=False))), RULES, NOW + 2 * SECOND)
+        assert isinstance((await take(store, 1, NOW + 2 * SECOND)).step, Create)
+
+    async def test_many_that_cannot_be_gathered_do_not_hide_the_others(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A page of cards whose outcome is unknown is not all there is."""
+        monkeypatch.setattr("receiver.store.gathering.GATHER_MOST", 2)
+        for number in range(3):
+            await store.apply(group(number, notice(alert(f"m{number}"))), RULES, NOW)
+            if number < 2:
+                work = await take(store, number + 1)
+                await store.attempt(attempted(work), NOW)
+                await settle(store, work, Retry(RetryReason.TIMEOUT))
+        assert (await store.gather(TARGET, NOW)).taken == 1
+
+    async def test_a_digest_that_is_refused_is_known(self, store: Store) -> None:
+        """Its incidents must not wait behind it."""
+        digest = await storm(store, 2)
+        (card,) = await store.cards(digest)
+        await store.abandon(card.id, REFUSED, NOW)
+        (load,) = await store.loads()
+        assert (load.untold, load.refused) == (2, True)
+
     async def test_a_digest_is_no_place_for_other_clicks(self, store: Store) -> None:
         """What a digest does not offer is refused."""
         digest = await storm(store, 2)
@@ -325,6 +391,57 @@ class Fallbacks:
         (dead,) = await store.dead_letters(9)
         assert dead.target == "legacy"
         assert await balance(store) == {UnitState.SUPPRESSED: 1, UnitState.DEAD_LETTERED: 1}
+
+    async def test_two_that_fall_back_on_each_other_lose_nothing(self, store: Store) -> None:
+        """What both refuse is a dead letter."""
+        there = Placement("ops:oc_1", fallback="ops2:oc_2")
+        back = Placement("ops2:oc_2", fallback="ops:oc_1")
+        await open_one(store, notice(N1)._replace(placements=(there, back)))
+        await store.abandon(1, REFUSED, NOW)
+        settlement = await store.abandon(2, REFUSED, NOW)
+        assert settlement is not None
+        assert settlement.moved == ""
+        (dead,) = await store.dead_letters(9)
+        assert dead.target == "ops2:oc_2"
+        assert await balance(store) == {UnitState.SUPPRESSED: 1, UnitState.DEAD_LETTERED: 1}
+
+    async def test_what_needs_nothing_is_not_given_up(self, store: Store) -> None:
+        """A click that changed nothing makes no second card."""
+        await open_one(store, falling_back(notice(N1)))
+        await show(store, 1)
+        await store.hasten(TARGET, NOW)
+        assert await store.abandon(1, REFUSED, NOW + SECOND) is None
+        assert [card.state for card in await store.cards(1)] == [CardState.OPEN]
+        assert (await card_of(store)).due_at is None
+
+    async def test_what_was_given_up_is_not_looked_at_again(self, store: Store) -> None:
+        """A click on a card that moved makes it due, once."""
+        await open_one(store, falling_back(notice(N1)))
+        await show(store, 1)
+        await open_one(store, falling_back(notice(N1, N2)), NOW + SECOND)
+        await store.abandon(1, REFUSED, NOW + SECOND)
+        await store.act(click(ActionKind.ACKNOWLEDGE, card=1), NOW + MINUTE)
+        assert await store.abandon(1, REFUSED, NOW + HOUR) is None
+        assert 1 not in await due_cards(store, TARGET, NOW + HOUR)
+
+    async def test_a_told_card_calls_nobody_from_its_fallback(self, store: Store) -> None:
+        """A digest called them."""
+        told = falling_back(notice(N1))
+        await open_one(store, told)
+        digest = (await store.gather(TARGET, NOW)).digest
+        (card,) = await store.cards(digest)
+        await show(store, card.id)
+        await store.disperse(TARGET, NOW + MINUTE)
+        await store.abandon(1, REFUSED, NOW + MINUTE)
+        assert [one.quiet for one in await store.cards(1)] == [True, True]
+
+    async def test_a_card_that_turned_critical_waits_for_nothing(self, store: Store) -> None:
+        """Also where it had been put off."""
+        await open_one(store, notice(N1))
+        await take(store, 1)
+        await store.release(1, NOW + HOUR)
+        await open_one(store, notice(alert("w", severity="critical")), NOW + SECOND)
+        assert await due_cards(store, TARGET, NOW + SECOND) == [1]
 
     async def test_the_dead_letters_of_a_scope_are_tried_again(self, store: Store) -> None:
         """A cure sends what it cured, and nothing else."""
@@ -415,5 +532,8 @@ class Accounts:
         assert [spent.keys for spent in await store.spent(0)] == [("app:ops",)]
         await store.close()
         again = engine.open()
+        assert await again.counted() == {"month:default:2026-11": 1}
+        # An outcome that is kept twice, since its first answer was lost, is one call.
+        await again.settle(1, sent_of(work), Delivered("om_1"), keys, NOW, 0.5)
         assert await again.counted() == {"month:default:2026-11": 1}
         await again.close()

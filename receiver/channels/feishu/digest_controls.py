@@ -15,8 +15,8 @@ from receiver.channels.feishu.parts import button, joined, markdown, question, r
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.value import SCOPE_FIELD, action_value
 from receiver.domain.action import ActionKind
+from receiver.domain.digest import scope_of
 from receiver.domain.reason import State
-from receiver.domain.silence import SHARED_SCOPE
 from receiver.phrases import Phrase, say
 
 MATCHERS_MOST = 12
@@ -60,7 +60,8 @@ def _callback(view: View, kind: ActionKind) -> Json:
 
 def _form(view: View, glance: Glance) -> Json:
     shared = say(Phrase.SILENCE_SHARED, count=glance.matched)
-    scope = select(SCOPE_FIELD, say(Phrase.SCOPE), [option(shared, SHARED_SCOPE)], SHARED_SCOPE)
+    value = scope_of(glance.matchers)
+    scope = select(SCOPE_FIELD, say(Phrase.SCOPE), [option(shared, value)], value)
     return silence_form([scope, _preview(glance)], _callback(view, ActionKind.SILENCE))
 
 
