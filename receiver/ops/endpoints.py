@@ -77,19 +77,23 @@ class Ops:
         return Response("healthy\n")
 
     async def ready(self, _: Request) -> Response:
-        """Say that the store keeps changes; whether Feishu answers is not asked.
+        """Say that the store keeps changes and reads; whether Feishu answers is not asked.
 
         A full or read-only disk is met by writing alone; and to a receiver that is not ready nobody
         sends anything from which it could learn that it is again.
         """
-        now = self._means.now()
         try:
-            await asyncio.wait_for(self._means.store.once(READY_KEY, now, now), READY_PATIENCE)
+            await asyncio.wait_for(self._try_store(), READY_PATIENCE)
         except TimeoutError:
             return problem(503, "not ready", TOO_SLOW)
         except StoreError as failure:
             return problem(503, "not ready", f"the store does not answer: {failure}")
         return Response("ready\n")
+
+    async def _try_store(self) -> None:
+        now = self._means.now()
+        await self._means.store.once(READY_KEY, now, now)
+        await self._means.store.incidents(0, 1)
 
     async def reload(self, _: Request) -> Response:
         """Read the configuration again; a bad one leaves the old one in force."""

@@ -70,6 +70,7 @@ async def test_a_digest_is_patched_at_most_once_a_second(desk: Desk) -> None:
     for more in range(20):
         await flood(desk, 5, first=200 + 5 * more)
         await desk.advance(500)
+    await desk.advance(3 * SECOND)
     calls = digests(desk.chat.made)
     patches = [one.began for one in calls if one.call is Call.PATCH]
     assert len(patches) >= 5
