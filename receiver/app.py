@@ -367,7 +367,7 @@ class App:
             reload=self.reload,
             token=self._ops_token,
             now=self._world.now,
-            wake=self._wake,
+            retry=self._dispatcher.retry,
         )
         return application(Ops(means).table(), self._logs("http"))
 

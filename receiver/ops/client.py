@@ -14,6 +14,7 @@ TIMEOUT = 30.0  # seconds
 UNAUTHORIZED, MISSING = 401, 404
 COLUMNS = ("id", "incident", "target", "since", "reason", "title")
 TITLE_SHOWN = 60
+_NEWEST = f"only the newest {LETTERS_MOST} dead letters"
 
 
 class Refused(Exception):
@@ -36,6 +37,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
     title: str = ""
 
 
+class Letters(list[DeadLetter]):
+    """Some dead letters; ``cut`` says that older ones may not have been looked at."""
+
+    cut = False
+
+
 class _Listed(msgspec.Struct):
     dead_letters: list[DeadLetter]
 
@@ -49,6 +56,7 @@ class OpsClient:
     """Asks a running receiver; used as a context manager, which closes its connections."""
 
     def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        self.cut = False  # whether what was listed last is not all
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._url = url.rstrip("/")
         self._http = httpx.Client(
@@ -61,11 +69,12 @@ class OpsClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def dead_letters(self, target: str = "") -> list[DeadLetter]:
+    def dead_letters(self, target: str = "") -> Letters:
         """Return the dead letters, the newest first; only a target's, or a channel's.
 
         Raises:
-            Refused: the receiver does not answer, or not with dead letters.
+            Refused: the receiver does not answer, or not with dead letters, or there are so many
+                that a target's may not be among those that it lists.
 
         """
         path = f"/api/v1/dead-letters?limit={LETTERS_MOST}"
@@ -74,7 +83,15 @@ class OpsClient:
             listed = msgspec.json.decode(answer.content, type=_Listed).dead_letters
         except msgspec.MsgspecError:
             raise Refused(f"{self._url} is no receiver's ops port: its answer is strange") from None
-        return [letter for letter in listed if _belongs(letter.target, target)]
+        letters = Letters(letter for letter in listed if _belongs(letter.target, target))
+        letters.cut = len(listed) >= LETTERS_MOST
+        if letters.cut and not letters:
+            raise Refused(
+                f"{_NEWEST} are looked at, and none is of {target}: send newer ones again first, "
+                "or give the ids"
+            )
+        self.cut = letters.cut
+        return letters
 
     def replay(self, letter: int) -> None:
         """Have a dead letter sent again.
@@ -131,6 +148,8 @@ def replayed(client: OpsClient, letters: Iterable[int]) -> Iterator[tuple[str, b
             yield str(wrong), False
         else:
             yield f"{letter} is sent again", True
+    if client.cut:
+        yield f"{_NEWEST} were looked at: when they are shown, do this again for older ones", False
 
 
 def _is_problem(answer: httpx.Response) -> bool:
@@ -148,10 +167,13 @@ def table(letters: Sequence[DeadLetter]) -> list[str]:
     """Return the dead letters as the lines of a table; times in UTC."""
     rows = [COLUMNS, *(_row(letter) for letter in letters)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return [
+    lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    if isinstance(letters, Letters) and letters.cut:
+        lines.append(f"{_NEWEST} are looked at: there may be older ones")
+    return lines
 
 
 def _row(letter: DeadLetter) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class OpsMeans:
     reload: Callable[[], Awaitable[str]]  # returns what is wrong, or nothing
     token: Callable[[], str | None]
     now: Callable[[], int]
-    wake: Callable[[], None]
+    retry: Callable[[str], None]  # sends a target's next card, whatever failed there before
 
 
 class Ops:
@@ -150,10 +150,14 @@ class Ops:
     async def replay(self, request: Request) -> Response:
         """Try a dead letter again."""
         number = _number(request.path_params["id"])
-        if number is None or not await self._means.store.revive(number, self._means.now()):
+        target = "" if number is None else await self._revived(number)
+        if not target:
             return problem(404, "no dead letter", "no card of this number is a dead letter")
-        self._means.wake()
+        self._means.retry(target)
         return _json({"replayed": number})
+
+    async def _revived(self, number: int) -> str:
+        return await self._means.store.revive(number, self._means.now())
 
     def _guarded(self, endpoint: Handler) -> Handler:
         async def guarded(request: Request) -> Response:

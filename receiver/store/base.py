@@ -302,8 +302,8 @@ class Store(Protocol):
     async def age(self, before: int, now: int) -> int:
         """Make open incidents' cards due that were sent before then; return how many."""
 
-    async def revive(self, card: int, now: int) -> bool:
-        """Try a dead letter again; False when there is no such."""
+    async def revive(self, card: int, now: int) -> str:
+        """Try a dead letter again; return its target, empty when there is no such."""
 
     async def figures(self) -> Figures:
         """Return what the store holds, in one snapshot."""

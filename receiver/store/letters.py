@@ -128,15 +128,15 @@ def died_of(card: Card) -> RejectReason | None:
     return next((reason for reason in RejectReason if reason == name), None)
 
 
-def revive(db: Connection, number: int, now: int) -> bool:
-    """Try a dead letter again, from the top of the ladder."""
+def revive(db: Connection, number: int, now: int) -> str:
+    """Try a dead letter again, from the top of the ladder; return its target."""
     card = load_card(db, number)
     if card is None or card.state is not CardState.DEAD:
-        return False
+        return ""
     snapshot = load_snapshot(db, card.incident)
     plain = snapshot is not None and snapshot.incident.plain
     rung = Rung.TEXT if plain else Rung.WHOLE
     fresh = replace(card, state=CardState.OPEN, rung=rung, due_at=now, failures=0, tried=True)
     put_card(db, fresh)
     keep_lines(db, card.incident, (Line("replayed", card.target),), now, "")
-    return True
+    return card.target

@@ -288,7 +288,7 @@ class SqliteStore:
         """Make old cards due (see the protocol)."""
         return await self._writer.submit(partial(deliveries.age, before=before, now=now))
 
-    async def revive(self, card: int, now: int) -> bool:
+    async def revive(self, card: int, now: int) -> str:
         """Try a dead letter again (see the protocol)."""
         return await self._writer.submit(partial(letters.revive, number=card, now=now))
 

@@ -42,7 +42,7 @@ def endpoints(store: Store) -> Ops:
             reload=reload,
             token=lambda: None,
             now=lambda: 1,
-            wake=lambda: None,
+            retry=lambda _: None,
         )
     )
 
