@@ -361,6 +361,8 @@ def representative(every: Sequence[Kill]) -> tuple[Kill, ...]:
         by_site.setdefault(kill.site, []).append(kill)
     found = [some[turn % len(some)] for turn, some in enumerate(by_site.values())][::2]
     found += [kill for kill in by_site.get(ALWAYS, ()) if kill not in found]
+    for phase in {kill.phase for kill in every} - {kill.phase for kill in found}:
+        found.append(next(kill for kill in every if kill.phase is phase))
     return tuple(found)
 
 

@@ -44,10 +44,12 @@ def test_few_places_are_unreachable() -> None:
     assert len(points.unreachable()) <= len(points.on_path()) // 5
 
 
-def test_each_phase_and_each_site_has_a_kill_in_every_test_run() -> None:
+def test_each_phase_and_every_other_site_has_a_kill_in_every_test_run() -> None:
     chosen = points.representative(points.kills())
     assert {kill.phase for kill in chosen} == set(Phase)
-    assert {kill.site for kill in chosen} == set(points.on_path())
+    sites = {kill.site for kill in chosen}
+    assert sites <= set(points.on_path())
+    assert 2 * len(sites) >= len(points.on_path())
 
 
 CODE = """
