@@ -25,6 +25,8 @@ TRIAL_MOST = 300_000
 LIVE_APART = 30_000
 # A trial that has not ended by then is none.
 TRIAL_PATIENCE = 60_000
+# What an earlier run found may be mended: so long its first trial may take to find out.
+FIRST_PATIENCE = 120_000
 FOR_EVER = 1 << 62
 
 
@@ -69,6 +71,7 @@ class Gate(StrEnum):
 
     PASS = "pass"  # noqa: S105  (no password)
     TRIAL = "trial"  # this one card may go: it finds out
+    AWAIT = "await"  # nothing is sent, or given up, before the one that finds out is answered
     HOLD = "hold"
     GIVE_UP = "give_up"
 
@@ -97,10 +100,16 @@ class Circuit:
     trial_since: int = 0
     hastened_at: int = 0  # when what waits in the scope was last made due for a trial
     until: int = FOR_EVER  # when it closes by itself
+    doubted_until: int = 0  # an earlier run opened it: the first trial decides, until then
+    begun_at: int = 0  # when the first trial's call began
 
     def trying(self, now: int) -> bool:
         """Whether a trial is under way."""
         return self.trial != 0 and now - self.trial_since < TRIAL_PATIENCE
+
+    def doubted(self, now: int) -> bool:
+        """Whether only an earlier run says that it is open."""
+        return now < self.doubted_until
 
     @property
     def prepare_at(self) -> int:
@@ -154,12 +163,14 @@ def gate(circuit: Circuit | None, card: int, now: int) -> Gate:
     if circuit.cause is Cause.OUTAGE:
         free = not circuit.trying(now) and now >= circuit.trial_at
         return Gate.TRIAL if free else Gate.HOLD
+    if circuit.doubted(now):  # whichever card is the first to go is the trial
+        return Gate.AWAIT if circuit.begun_at else Gate.TRIAL
     if circuit.cause is Cause.QUOTA or circuit.trying(now):
         return Gate.GIVE_UP
     return Gate.TRIAL if now - circuit.tried_at >= LIVE_APART else Gate.GIVE_UP
 
 
-_STRICTEST = (Gate.GIVE_UP, Gate.HOLD, Gate.TRIAL, Gate.PASS)
+_STRICTEST = (Gate.GIVE_UP, Gate.HOLD, Gate.AWAIT, Gate.TRIAL, Gate.PASS)
 
 
 def strictest(*gates: Gate) -> Gate:
@@ -195,9 +206,17 @@ def failed(circuit: Circuit, now: int, luck: float) -> Circuit:
         failures=failures,
         trial=0,
         hastened_at=0,
+        doubted_until=0,
         tried_at=now,
         trial_at=now + pause_after(circuit.cause, failures, luck),
     )
+
+
+def undecided(circuit: Circuit, now: int, sign: Sign) -> Circuit:
+    """Return a doubted circuit whose first trial neither succeeded nor was refused."""
+    if sign is Sign.OUT:  # nobody was there to ask
+        return replace(circuit, trial_since=now, doubted_until=now + FIRST_PATIENCE)
+    return replace(circuit, begun_at=0)  # that card's own trouble: another may find out
 
 
 class Row(NamedTuple):

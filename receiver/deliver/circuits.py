@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from receiver.channels.base import split_target
 from receiver.deliver.circuit import (
+    FIRST_PATIENCE,
     OWN_CAUSES,
     TRIAL_MOST,
     Answer,
@@ -24,6 +25,7 @@ from receiver.deliver.circuit import (
     scope_of,
     strictest,
     turn,
+    undecided,
 )
 from receiver.domain.outcome import Rejected, Retry, RetryReason
 
@@ -74,14 +76,20 @@ class Circuits:
 
     def held_until(self, target: str, now: int) -> int:
         """Return when a target's cards, which are held now, are to be looked at again."""
-        out = (one for one in self.of(target) if one.cause is Cause.OUTAGE)
-        return max((NEVER if one.trying(now) else one.trial_at for one in out), default=now)
+        found = self.of(target)
+        out = [one for one in found if one.cause is Cause.OUTAGE]
+        if out:
+            return max(NEVER if one.trying(now) else one.trial_at for one in out)
+        return max((one.doubted_until for one in found if one.doubted(now)), default=now)
 
     def begun(self, target: str, card: int, now: int) -> None:
         """Note that a card goes as the trial of the circuits that it is in."""
         for circuit in self.of(target):
-            if gate(circuit, card, now) is Gate.TRIAL and circuit.trial != card:
+            if gate(circuit, card, now) is not Gate.TRIAL:
+                continue
+            if circuit.trial != card:
                 self.choose(circuit.scope, card, now)
+            self._open[circuit.scope] = replace(self._open[circuit.scope], begun_at=now)
 
     def choose(self, scope: str, card: int, now: int) -> None:
         """Make a card the trial of a circuit."""
@@ -102,7 +110,13 @@ class Circuits:
         """Note that a card which was to be a trial needed no call: the next one may go."""
         for circuit in self.of(target):
             if circuit.trial == card:
-                self._open[circuit.scope] = replace(circuit, trial=0, trial_at=now)
+                self._open[circuit.scope] = replace(circuit, trial=0, trial_at=now, begun_at=0)
+
+    def doubt(self, scope: str, now: int) -> None:
+        """Note that only an earlier run says that a scope fails: it is tried before it is held."""
+        self._open[scope] = replace(
+            self._open[scope], trial_at=now, doubted_until=now + FIRST_PATIENCE
+        )
 
     def hurry(self, channel: str, now: int) -> list[Happened]:
         """Try a channel again at once, and its quota as well: it was configured anew."""
@@ -130,6 +144,7 @@ class Circuits:
                 trial_since=min(circuit.trial_since, now),
                 trial_at=now,
                 hastened_at=0,
+                doubted_until=min(circuit.doubted_until, now + FIRST_PATIENCE),
             )
 
     def lapse(self, now: int) -> list[Happened]:
@@ -185,6 +200,8 @@ class Circuits:
             self._close(circuit, answer.now)
         elif done is Turn.FAILED_AGAIN:
             self._open[circuit.scope] = failed(circuit, answer.now, self._luck())
+        elif circuit.trial == answer.card and circuit.doubted(answer.now):
+            self._open[circuit.scope] = undecided(circuit, answer.now, sign)
         return done
 
     def _close(self, circuit: Circuit, now: int) -> Happened:

@@ -80,7 +80,7 @@ class Dispatcher:
         now = means.now()
         for spent in await means.store.spent(now - WINDOWS_KEPT):
             for key in spent.keys:
-                means.ledger.remember(key, spent.at)
+                means.ledger.remember(key, min(spent.at, now))  # the clock was set back
         for card in await means.store.recover(now, (), self._keys):
             for key in self._keys(card):
                 means.ledger.remember(key, now)
@@ -237,7 +237,7 @@ class Dispatcher:
             lane.page.clear()
             lane.look_at, lane.stale = self._watch.held_until(target, now), True
             return
-        if channel is not None and gate is not Gate.GIVE_UP:
+        if channel is not None and gate not in (Gate.GIVE_UP, Gate.AWAIT):
             call = expected_call(channel, shown=lane.queue.shown)
             limits = _without_message(channel.limits(call, address, ""))
             wait, limit = self._means.ledger.wait(limits, critical=True, now=now)
@@ -250,6 +250,9 @@ class Dispatcher:
             lane.fill(await self._means.store.due(lane.queue, now, ANY_RANK, AT_ONCE), AT_ONCE)
         if channel is None:
             self._give_up(lane, None, _UNCONFIGURED)
+        elif gate is Gate.AWAIT:
+            self._set_aside(lane, channel, now)
+            lane.rest(self._watch.held_until(target, now))
         elif gate is Gate.GIVE_UP:
             self._give_up(lane, channel, self._watch.why_given_up(target))
 
@@ -263,10 +266,12 @@ class Dispatcher:
             lane.rouse(now)
             return False
         gate = self._watch.gate(target, due.card, now)
-        if gate in (Gate.HOLD, Gate.GIVE_UP):
-            later = self._watch.held_until(target, now) if gate is Gate.HOLD else now
+        if gate in (Gate.HOLD, Gate.AWAIT, Gate.GIVE_UP):
             lane.page.clear()
-            lane.rouse(later)
+            if gate is Gate.GIVE_UP:
+                lane.rouse(now)
+            else:
+                lane.rest(self._watch.held_until(target, now))
             return False
         limits = channel.limits(
             expected_call(channel, shown=lane.queue.shown), address, due.message_id
@@ -315,16 +320,20 @@ class Dispatcher:
 
     def _give_up(self, lane: Lane, channel: Channel | None, why: Rejected) -> None:
         """Make dead letters of a lane's cards without a call, but for the one that finds out."""
-        target, now = lane.queue.target, self._means.now()
-        given_up: list[Due] = []
-        kept: list[Due] = []
-        for due in lane.page:
-            tried = channel is not None and self._watch.gate(target, due.card, now) is Gate.TRIAL
-            (kept if tried else given_up).append(due)
-        lane.page.clear()
-        lane.page.extend(kept)
+        given_up = self._set_aside(lane, channel, self._means.now())
         if given_up:
             self._run(self._abandon(given_up, channel, why), lane, given_up)
+
+    def _set_aside(self, lane: Lane, channel: Channel | None, now: int) -> list[Due]:
+        """Take off a lane's page, and return, all but the card that finds out."""
+        others: list[Due] = []
+        kept: list[Due] = []
+        for due in lane.page:
+            gate = self._watch.gate(lane.queue.target, due.card, now)
+            (kept if channel is not None and gate is Gate.TRIAL else others).append(due)
+        lane.page.clear()
+        lane.page.extend(kept)
+        return others
 
     async def _abandon(self, dues: Sequence[Due], channel: Channel | None, why: Rejected) -> bool:
         """Give cards up, together: they may share a commit."""
@@ -334,7 +343,7 @@ class Dispatcher:
     async def _abandon_one(self, due: Due, channel: Channel | None, why: Rejected) -> None:
         with contextlib.suppress(Unavailable):
             settlement = await self._means.store.abandon(due.card, why, self._means.now())
-            if settlement is not None and channel is not None:
+            if settlement is not None:
                 self._watch.buried(channel, settlement, "")
 
 

@@ -33,6 +33,11 @@ class Lane:
         """Read it again, at that time at the latest."""
         self.look_at, self.stale = min(self.look_at, at), True
 
+    def rest(self, until: int) -> None:
+        """Leave what waits behind the page alone until then."""
+        self.more = False
+        self.rouse(until)
+
     def fill(self, dues: Sequence[Due], most: int) -> None:
         """Take in what was read."""
         self.page = deque(due for due in dues if due.card not in self.busy)

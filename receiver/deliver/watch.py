@@ -10,21 +10,23 @@ from receiver.deliver.circuits import NEVER, Circuits, Happened
 from receiver.deliver.means import Means
 from receiver.deliver.news import Note, circuit_note, dead_note, frugal_note
 from receiver.deliver.quota import Meter, Stance, kin, made, month_ends, month_of, quotas, stance
-from receiver.domain.outcome import Outcome, Rejected, RejectReason
+from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason
 from receiver.domain.settle import Settlement
+from receiver.telemetry.families import OTHER
 
 OWN_REASONS: dict[Cause, RejectReason] = {cause: reason for reason, cause in OWN_CAUSES.items()}
 # An outage that is over sooner is no news for anybody.
 OUTAGE_TOLD = 60_000
 TOLD_AGAIN = 24 * 3_600_000
 DEAD_LETTERS_READ = 1_000
+DEAD_LETTERS_KNOWN = 10_000
 
 
 @dataclass(slots=True)
 class _Todo:
     """What is to be done in the store about what happened."""
 
-    revive: deque[Circuit] = field(default_factory=deque)
+    revive: deque[tuple[str, RejectReason]] = field(default_factory=deque)
     hasten: dict[str, None] = field(default_factory=dict)
     notes: deque[Note] = field(default_factory=deque)
 
@@ -40,6 +42,8 @@ class Watch:
         )
         self._todo = _Todo()
         self._told: dict[str, int] = {}  # what was told, and when
+        self._dead: dict[int, str] = {}  # why cards were given up: each is counted once for it
+        self._owed: set[str] = set()  # channels whose month an earlier run saw used up
         self._roused: set[str] = set()
         self._channels: dict[str, Channel] = dict(means.outlets().channels)
 
@@ -62,6 +66,7 @@ class Watch:
 
     def landed(self, target: str, card: int) -> None:
         """Note that a card needed no call after all."""
+        self._roused.update(self._doubted(target))
         self._circuits.landed(target, card, self._means.now())
 
     def is_open(self, target: str) -> bool:
@@ -95,24 +100,48 @@ class Watch:
 
     def observe(self, answer: Answer) -> None:
         """Learn from one outcome."""
+        if isinstance(answer.outcome, Delivered):
+            self._dead.pop(answer.card, None)
+        self._roused.update(self._doubted(answer.target))
         self._take_in(self._circuits.observe(answer))
 
     def recovered(self, target: str) -> None:
         """Have what waits after refusals tried now: the platform takes calls again."""
         self._todo.hasten[split_target(target)[0]] = None
 
-    def buried(self, channel: Channel, settlement: Settlement, title: str) -> None:
-        """Count and tell a card that was given up, or moved to its fallback."""
+    def buried(self, channel: Channel | None, settlement: Settlement, title: str) -> None:
+        """Count and tell a card that was given up, or moved; None: its channel is gone."""
         card, reason = settlement.card, settlement.dead
         delivery = self._means.metrics.delivery
         if settlement.moved:
-            delivery.moved.of(channel.name).inc()
+            delivery.moved.of(split_target(card.target)[0]).inc()
         if settlement.moved or not reason:
             return
-        delivery.dead_lettered.of(channel.kind, reason).inc()
+        if self._dead.get(card.id) != card.problem:  # an update of a dead card is no new one
+            delivery.dead_lettered.of(OTHER if channel is None else channel.kind, reason).inc()
+            self._know(card.id, card.problem)
         if card.target != self._means.operators():
-            said = card.problem.removeprefix(f"{reason}: ")
-            self._note(dead_note(card.target, reason, said, title))
+            self._tell_dead(card.target, reason, card.problem, title)
+
+    def _know(self, card: int, problem: str) -> None:
+        self._dead.pop(card, None)
+        self._dead[card] = problem
+        if len(self._dead) > DEAD_LETTERS_KNOWN:
+            del self._dead[next(iter(self._dead))]
+
+    def _tell_dead(self, target: str, reason: str, problem: str, title: str) -> None:
+        """Tell of a dead letter, unless the note about its whole scope says it, and the cure."""
+        for circuit in self._circuits.of(target):
+            if OWN_REASONS.get(circuit.cause) == reason:
+                self._tell(circuit)
+                return
+        said = problem.removeprefix(f"{reason}: ")
+        self._note(dead_note(target, reason, said, title))
+
+    def _doubted(self, target: str) -> list[str]:
+        """Return the scopes whose first trial a target's cards wait for."""
+        now = self._means.now()
+        return [one.scope for one in self._circuits.of(target) if one.doubted(now)]
 
     def rewound(self, now: int) -> None:
         """Cut short what was put off before the clock was set back."""
@@ -124,20 +153,26 @@ class Watch:
         store = self._means.store
         self._meter.restore(await store.counted())
         for card in await store.dead_letters(DEAD_LETTERS_READ):
+            self._know(card.id, card.problem)
             reason, _, detail = card.problem.partition(": ")
-            cause = next((one for one in (Cause.TARGET, Cause.CREDENTIALS) if one == reason), None)
-            if cause is None or split_target(card.target)[0] not in self._channels:
+            cause = next((one for one in OWN_REASONS if one == reason), None)
+            name = split_target(card.target)[0]
+            if cause is None or name not in self._channels:
+                continue
+            if cause is Cause.QUOTA:
+                self._owed.add(name)
                 continue
             scope = scope_of(card.target, cause)
             if not self._circuits.of(scope):
                 self._count(self._circuits.open(scope, cause, detail, now))
-                self._circuits.hurry(split_target(scope)[0], now)  # a restart may be the cure
+                self._circuits.doubt(scope, now)  # a restart may be the cure
 
     def tend(self, now: int) -> None:
         """Do what time brings; called once a second."""
         self._adopt(now)
         self._take_in(self._circuits.lapse(now))
         self._tend_quotas(now)
+        self._pay(now)
         for circuit in self._circuits:
             if circuit.cause is Cause.OUTAGE and now - circuit.opened_at >= OUTAGE_TOLD:
                 self._tell(circuit)
@@ -146,12 +181,11 @@ class Watch:
         """Do in the store what follows from what happened; what it refuses is done later."""
         todo, store = self._todo, self._means.store
         while todo.revive:
-            circuit = todo.revive[0]
-            reason = OWN_REASONS[circuit.cause]
-            sent = await store.revive_matching(circuit.scope, (reason,), now)
-            self._roused.add(circuit.scope)
+            scope, reason = todo.revive[0]
+            sent = await store.revive_matching(scope, (reason,), now)
+            self._roused.add(scope)
             if sent:  # there may be more: some at a time
-                self._means.log.info("dead letters sent again", scope=circuit.scope, cards=sent)
+                self._means.log.info("dead letters sent again", scope=scope, cards=sent)
                 break
             todo.revive.popleft()
         while todo.hasten:
@@ -195,7 +229,7 @@ class Watch:
             if circuit.cause is Cause.OUTAGE:
                 self._todo.hasten[circuit.scope] = None
             else:
-                self._todo.revive.append(circuit)
+                self._todo.revive.append((circuit.scope, OWN_REASONS[circuit.cause]))
 
     def _count(self, one: Happened) -> None:
         name, cause = split_target(one.circuit.scope)[0], one.circuit.cause
@@ -241,6 +275,16 @@ class Watch:
                 self._note(frugal_note(tenant, month_of(now), calls, most))
             if stands is Stance.SPENT:
                 self._exhaust(tenant, most, now)
+
+    def _pay(self, now: int) -> None:
+        """Send again what an earlier run gave up for want of calls, once there may be some."""
+        for name in sorted(self._owed):
+            channel = self._channels.get(name)
+            if channel is None or self._circuits.of(name):
+                continue  # it closes, or the channel comes back
+            if self.stance(channel, now) is not Stance.SPENT:
+                self._owed.discard(name)
+                self._todo.revive.append((name, RejectReason.QUOTA))
 
     def _exhaust(self, tenant: str, most: int, now: int) -> None:
         detail = f"the {most} calls of this month are used up: buy more, or use a group bot"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.deliver.circuit import (
+    FIRST_PATIENCE,
     FOR_EVER,
     IN_A_ROW,
     LIVE_APART,
@@ -181,6 +182,42 @@ def test_an_outage_reaches_as_far_as_is_known(
         assert own >= IN_A_ROW
     if far is Outage.COUNTED:
         assert own < IN_A_ROW
+
+
+@pytest.mark.parametrize("outcome", [FINE, NO_BOT, OUT, Rejected(RejectReason.CONTENT), SPENT])
+def test_what_an_earlier_run_found_is_held_against_nobody_before_the_first_trial(
+    outcome: Outcome,
+) -> None:
+    board = Board()
+    board.open(A, Cause.TARGET, "why", NOW)
+    board.doubt(A, NOW)
+    assert board.gate(A, 1, NOW) is board.gate(A, 2, NOW) is Gate.TRIAL
+    board.begun(A, 2, NOW)
+    assert (board.gate(A, 1, NOW), board.gate(A, 2, NOW)) == (Gate.AWAIT, Gate.TRIAL)
+    assert NOW < board.held_until(A, NOW) == NOW + FIRST_PATIENCE
+    board.observe(answer(outcome, card=2, now=NOW + 1))
+    found = board.gate(A, 1, NOW + 1)
+    if outcome is FINE:
+        assert found is Gate.PASS
+    elif outcome in (NO_BOT, SPENT):
+        assert found is Gate.GIVE_UP
+    else:
+        assert found is (Gate.AWAIT if outcome is OUT else Gate.TRIAL)
+    if outcome is OUT:  # nobody was there to ask: that took none of the time
+        assert board.gate(A, 1, NOW + FIRST_PATIENCE) is Gate.AWAIT
+
+
+def test_a_first_trial_that_is_never_answered_holds_nobody_for_ever() -> None:
+    board = Board()
+    board.open(A, Cause.TARGET, "why", NOW)
+    board.doubt(A, NOW)
+    board.begun(A, 2, NOW)
+    board.landed(A, 2, NOW)  # it needed no call
+    assert board.gate(A, 1, NOW) is Gate.TRIAL
+    board.begun(A, 1, NOW)
+    assert board.gate(A, 3, NOW + FIRST_PATIENCE - 1) is Gate.AWAIT
+    board.rewind(NOW - 1_000_000)
+    assert board.gate(A, 3, NOW - 1_000_000 + FIRST_PATIENCE) is not Gate.AWAIT
 
 
 def test_the_strictest_of_several_circuits_decides() -> None:

@@ -257,6 +257,10 @@ async def test_a_target_that_is_gone_is_a_dead_letter_until_it_is_back(desk: Des
     await desk.advance(MINUTE)
     (dead,) = await desk.store.dead_letters(9)
     assert "no longer configured" in dead.problem
+    assert desk.value("dead_letters_total", channel="other", reason="target") == 1
+    ((title, text, _),) = desk.notes
+    assert title == f"Dead letter: {CHAT}"
+    assert "add it back and replay" in text
     desk.channels["ops"] = desk.chat
     await desk.store.revive(dead.id, desk.clock.now)
     await desk.advance(2 * SECOND)

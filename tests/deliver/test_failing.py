@@ -20,6 +20,7 @@ WORST = alert("n3", severity="critical")
 OTHER = "ops:oc_2"
 CURE = "add the bot to the chat"
 NO_BOT = Rejected(RejectReason.TARGET, CURE)
+CONTENT = Rejected(RejectReason.CONTENT, "bad card")
 NO_APP = Rejected(RejectReason.CREDENTIALS, "check app_secret")
 HOUR = 60 * MINUTE
 
@@ -62,7 +63,7 @@ async def test_a_chat_without_the_bot_is_asked_once_and_told_once(desk: Desk) ->
     assert desk.value("delivery_circuits", channel="ops", reason="target") == 1
     assert desk.value("dead_letters_total", channel="feishu_app", reason="target") == 20
     told = [cause for _, _, cause in desk.notes]
-    assert sorted(told) == [f"circuit:{CHAT}:target", f"dead:{CHAT}:target"]
+    assert told == [f"circuit:{CHAT}:target"]  # once, with the cure
     assert all(CURE in text for _, text, _ in desk.notes)
     assert desk.log.getvalue().count(b"circuit opened") == 1
 
@@ -166,6 +167,72 @@ async def test_a_restart_tries_again_at_once_and_sends_what_was_given_up(desk: D
     assert desk.value("delivery_circuits", channel="ops", reason="target") == 0
 
 
+@pytest.mark.parametrize("mended", [True, False])
+async def test_after_a_restart_nothing_is_given_up_before_the_first_trial_has_ended(
+    desk: Desk, *, mended: bool
+) -> None:
+    desk.chat.turns.append(NO_BOT)
+    await desk.hear(group(0, notice(N1)))
+    await desk.rest()
+    await desk.stop()
+    await desk.start()
+    desk.chat.gate = gate = asyncio.Event()
+    desk.chat.turns.extend([] if mended else [NO_BOT])
+    desk.chat.arrived.clear()
+    desk.clock.ring()
+    await desk.chat.arrived.wait()  # the trial is under way
+    await desk.hear(group(1, notice(WORST)), CHAT, fallback=BOT)
+    hangs_until = desk.clock.now + 8 * SECOND
+    while desk.clock.now < hangs_until:
+        desk.clock.ring()
+        await asyncio.sleep(0)
+    meanwhile = len(desk.under_way()), (await desk.card(2)).state
+    gate.set()
+    assert meanwhile == (1, CardState.OPEN)
+    await desk.advance(SECOND)
+    assert len(desk.bot.made) == (0 if mended else 1)
+    assert len(desk.chat.made) == 1 + (2 if mended else 1)
+    assert (await desk.card(2)).state is (CardState.OPEN if mended else CardState.MOVED)
+
+
+@pytest.mark.parametrize("outcome", [Retry(RetryReason.TIMEOUT), CONTENT])
+async def test_a_first_trial_that_decides_nothing_gives_up_nothing(
+    desk: Desk, outcome: Outcome
+) -> None:
+    desk.chat.turns.append(NO_BOT)
+    await desk.hear(group(0, notice(N1)))
+    await desk.rest()
+    await desk.stop()
+    await desk.start()
+    desk.chat.turns.append(outcome)
+    for number in range(1, 100):
+        await desk.hear(group(number, notice(WORST)), CHAT, fallback=BOT)
+    await desk.advance(10 * SECOND)
+    assert len(desk.chat.platform.of(Call.CREATE)) == 100
+    assert desk.bot.made == []
+
+
+async def test_an_update_of_a_dead_letter_is_no_new_one(desk: Desk) -> None:
+    desk.chat.turns.append(NO_BOT)
+    for firing in range(1, 9):
+        await desk.hear(notice(*(alert(f"m{number}") for number in range(firing))))
+        await desk.advance(100)
+    assert await dead(desk) == 1
+    assert desk.value("dead_letters_total", channel="feishu_app", reason="target") == 1
+    await desk.stop()
+    await desk.start()
+    desk.chat.turns.append(NO_BOT)
+    await desk.advance(SECOND)
+    assert len(desk.chat.made) == 2
+    assert desk.value("dead_letters_total", channel="feishu_app", reason="target") == 1
+    await desk.advance(MINUTE)
+    assert await dead(desk) == 0
+    desk.chat.turns.append(NO_BOT)  # it was shown, and is given up again
+    await desk.hear(notice(N1))
+    await desk.advance(SECOND)
+    assert desk.value("dead_letters_total", channel="feishu_app", reason="target") == 2
+
+
 async def test_a_channel_that_is_configured_anew_is_tried_at_once(desk: Desk) -> None:
     desk.chat.turns.extend([NO_APP] * 9)
     await desk.hear(notice(N1))
@@ -239,23 +306,27 @@ async def test_a_short_outage_is_no_news_for_the_operators(desk: Desk) -> None:
 
 async def test_calls_under_way_when_the_outage_ends_are_the_only_ones(desk: Desk) -> None:
     """While a trial hangs, nothing else is sent, however long it takes."""
-    desk.chat.turns.extend([Retry(RetryReason.TIMEOUT)] * 4)
-    for number in range(4):
+    desk.chat.turns.extend([Retry(RetryReason.TIMEOUT)] * 3)
+    for number in range(3):
         await desk.hear(group(number, notice(alert(f"m{number}"))), f"ops:oc_{number}")
     await desk.rest()
-    desk.chat.gate = asyncio.Event()
+    assert desk.value("delivery_circuits", channel="ops", reason="outage") == 1
+    desk.chat.gate = gate = asyncio.Event()
     before = len(desk.chat.made)
-    for number in range(4, 30):
+    for number in range(3, 30):
         await desk.hear(group(number, notice(WORST)), f"ops:oc_{number % 4}")
     while not desk.chat.platform.asked:
         desk.clock.ring()
         await asyncio.sleep(0)
-    for _ in range(200):  # however often it looks meanwhile
+    hangs_until = desk.clock.now + 20 * SECOND
+    under_way = []
+    while desk.clock.now < hangs_until:
         desk.clock.ring()
         await asyncio.sleep(0)
-    assert len(desk.under_way()) == 1
-    assert len(desk.chat.made) == before
-    desk.chat.gate.set()
+        under_way.append(len(desk.under_way()))
+    asked, made = len(desk.chat.platform.asked), len(desk.chat.made)
+    gate.set()
+    assert (set(under_way), asked, made) == ({1}, 1, before)
     await desk.advance(SECOND)
     assert len(desk.chat.platform.of(Call.CREATE)) == 30
 

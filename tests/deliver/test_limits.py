@@ -1,8 +1,10 @@
 """What a platform refuses is learned, and what is scarce is shared fairly among the chats."""
 
 import asyncio
+import json
 from itertools import pairwise
 
+import httpx
 import pytest
 
 from receiver.channels.base import Limit
@@ -10,6 +12,8 @@ from receiver.deliver.budget import BLOCK_FIRST
 from receiver.deliver.dispatcher import RESCUE_EVERY
 from receiver.domain.card import CREATE_HORIZON, GENERATION_AGE, Call
 from receiver.domain.outcome import Retry, RetryReason
+from receiver.openapi import LETTERS_MOST
+from receiver.ops.client import OpsClient, Refused, replayed, table
 from tests.deliver.desk import BOT, CHAT, Desk
 from tests.domain.made import MINUTE, SECOND, alert, notice
 from tests.domain.platform import Fault
@@ -136,3 +140,42 @@ async def test_a_replacement_of_what_is_known_to_be_old_is_not_counted(desk: Des
     replaced = {"channel": "feishu_app", "reason": "replaced"}
     assert desk.value("delivery_decisions_total", **replaced) == 2  # to replace, and to create
     assert desk.value("delivery_possible_duplicates_total", channel="feishu_app") == 0
+
+
+async def test_a_clock_that_was_set_back_before_a_restart_stops_no_chat(desk: Desk) -> None:
+    desk.chat.most, desk.chat.window = 5, MINUTE
+    for number in range(5):
+        await desk.hear(group(number, notice(alert(f"m{number}"))))
+    await desk.advance(MINUTE)
+    await desk.stop()
+    desk.clock.now -= 60 * MINUTE
+    desk.clock.ahead -= 60 * MINUTE
+    desk.clock.until = desk.clock.now
+    await desk.start()
+    await desk.hear(group(9, notice(WORST)))
+    await desk.advance(MINUTE + SECOND)
+    assert len(desk.chat.made) == 6
+
+
+def dead_letters(target: str, count: int) -> bytes:
+    """Tell so many dead letters of one target as the API does."""
+    letter = {"incident": 1, "target": target, "since": 0, "reason": "target"}
+    return json.dumps({"dead_letters": [{"id": one, **letter} for one in range(count)]}).encode()
+
+
+@pytest.mark.parametrize("count", [LETTERS_MOST, LETTERS_MOST - 1])
+def test_more_dead_letters_than_are_listed_are_not_passed_over_in_silence(count: int) -> None:
+    content = dead_letters(CHAT, count)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
+    with OpsClient("http://ops", "", transport) as client:
+        found = client.dead_letters(CHAT)
+        sent = list(replayed(client, [found[0].id]))
+        told = "newest 5000" in table(found)[-1], any("again for older" in said for said, _ in sent)
+        assert (told, all(good for _, good in sent)) == (
+            ((True, True), False) if count == LETTERS_MOST else ((False, False), True)
+        )
+        if count == LETTERS_MOST:
+            with pytest.raises(Refused, match="none is of legacy"):
+                client.dead_letters("legacy")
+        else:
+            assert client.dead_letters("legacy") == []

@@ -218,4 +218,32 @@ async def test_a_used_up_month_moves_everything_until_it_ends(desk: Desk, *, tol
     assert len(desk.chat.made) == asked + 1
 
 
+@pytest.mark.parametrize("ours", [True, False])
+async def test_what_a_used_up_month_gave_up_is_sent_after_a_restart(
+    desk: Desk, *, ours: bool
+) -> None:
+    if ours:
+        desk.chat.quota = Quota("default", 3)
+        await use(desk, 3)
+    else:
+        desk.chat.turns.append(SPENT)
+        await desk.hear(group(0, notice(WORST)))
+        await desk.rest()
+    for number in range(1, 4):
+        await desk.hear(group(number, notice(WORST)))
+    await desk.advance(SECOND)
+    assert len(await desk.store.dead_letters(9)) == (3 if ours else 4)
+    asked = len(desk.chat.made)
+    await desk.stop()
+    await desk.start()
+    await desk.advance(MINUTE)
+    # Our own count says that none is left; the platform may have changed its mind.
+    assert len(desk.chat.made) - asked == (0 if ours else 4)
+    desk.clock.now = month_ends(desk.clock.now)
+    desk.dispatcher.wake()
+    await desk.advance(2 * SECOND)
+    assert await desk.store.dead_letters(9) == []
+    assert len(desk.chat.made) - asked == (3 if ours else 4)
+
+
 HALF_AN_HOUR = 30 * MINUTE
