@@ -147,12 +147,15 @@ async def test_one_card_for_all_that_ended_while_nobody_could_see_it(desk: Desk)
 async def test_a_clock_that_is_set_back_freezes_no_digest(desk: Desk) -> None:
     await flood(desk, 200)
     await desk.advance(5 * SECOND)
+    await desk.rest()
     desk.clock.now -= HOUR
     desk.clock.until -= HOUR
     desk.clock.ahead -= HOUR
     before = len(digests(desk.chat.made))
-    told = group(150, notice(alert("m150"), alert("worse", severity="critical")))
-    worse = await desk.hear(told)
+    gathered = await desk.store.snapshot(digests(desk.chat.made)[-1].content["gathered"][0])
+    assert gathered is not None
+    told = notice(alert("worse", severity="critical"))
+    worse = await desk.hear(told._replace(group_key=gathered.incident.group_key))
     await desk.advance(5 * SECOND)
     own = [one for one in desk.chat.made if one.content["incident"] == worse.incident]
     assert own
