@@ -14,6 +14,8 @@ from tests.crash.stage import Life, Stage, staged
 from tests.faults.disk import Disk, small_disk
 from tests.faults.trouble import ROUTES, Trouble, end
 
+pytestmark = pytest.mark.soak  # a process each, and disks that fill
+
 FULL = ("the disk is full: free space on the store's disk", "goes on by itself")
 REFUSES = ("the disk refuses to be read or written", "look at the kernel's log")
 

@@ -6,8 +6,12 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from tests.crash.stage import staged
 from tests.faults.trouble import ROUTES, Trouble, end
+
+pytestmark = pytest.mark.soak  # a process each, and disks that fill
 
 LOCKED = ("another process holds a lock on the store", "fuser -v", "goes on by itself")
 _HOLDER = """
