@@ -92,15 +92,22 @@ class RealAlertmanager:
         self, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
     ) -> None:
         """Report an alert as firing."""
-        await self._report({"labels": dict(labels), "annotations": dict(annotations or {})})
+        # Left out, it would be the server's own time, to the nanosecond: an end in the same
+        # millisecond would then be earlier than the start, and move it.
+        began = {"startsAt": self._moment()}
+        await self._report(
+            {"labels": dict(labels), "annotations": dict(annotations or {}), **began}
+        )
 
     async def resolve(
         self, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None
     ) -> None:
         """Report an alert as over."""
-        moment = _EPOCH + timedelta(milliseconds=self._clock())
-        over = {"endsAt": moment.isoformat()}
+        over = {"endsAt": self._moment()}
         await self._report({"labels": dict(labels), "annotations": dict(annotations or {}), **over})
+
+    def _moment(self) -> str:
+        return (_EPOCH + timedelta(milliseconds=self._clock())).isoformat()
 
     async def silences(self) -> list[dict[str, Any]]:
         """Return all silences, expired ones included."""

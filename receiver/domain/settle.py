@@ -34,7 +34,7 @@ from receiver.domain.outcome import (
     RetryReason,
 )
 from receiver.domain.reason import CardReason, State
-from receiver.domain.units import bury, give_away, show, suppress
+from receiver.domain.units import bury, give_away, show
 
 BACKOFF_BASE = SECOND // 2
 BACKOFF_CAP = MINUTE
@@ -242,7 +242,7 @@ def taken(card: Card, step: Step, incident: Incident, now: int) -> Card:
                 failures=0,
                 unknown_since=None,
                 due_at=now,
-                units=suppress(card.units, incident.joined),
+                units=give_away(card.units, incident.joined),
             )
         case Wait(None) if card.reply_at is not None:
             # Nobody need be called any more; the next reply is another one, with its own uuid.

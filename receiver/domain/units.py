@@ -65,6 +65,9 @@ def bury(units: Units, joined: int) -> Units:
 
 
 def give_away(units: Units, joined: int) -> Units:
-    """Count what was never shown as suppressed here: another target takes it over."""
+    """Count what was never shown as suppressed, dead letters too.
+
+    Another target takes it over, or there is nothing left to show of it.
+    """
     own = suppress(units, joined)
     return own._replace(suppressed=own.suppressed + own.dead_lettered, dead_lettered=0)

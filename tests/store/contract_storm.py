@@ -6,11 +6,12 @@ import pytest
 
 from receiver.domain.action import ActionKind, Conclusion
 from receiver.domain.alert import Alert
-from receiver.domain.card import LEISURE, NO_DIGEST, CardState, Create, Patch
+from receiver.domain.card import LEISURE, NO_DIGEST, Ability, CardState, Create, Patch
 from receiver.domain.digest import firing, scope_of, shared_matchers
-from receiver.domain.incident import Notice, Placement
-from receiver.domain.outcome import Delivered, Rejected, RejectReason, Retry, RetryReason
+from receiver.domain.incident import Flapping, Notice, Placement
+from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import ActionReason, CardReason, State
+from receiver.domain.settle import Sent
 from receiver.domain.silence import SHARED_SCOPE, SilenceState
 from receiver.domain.units import UnitState
 from receiver.store.base import Acted, Queue, Store
@@ -63,6 +64,12 @@ async def press(
     (card,) = await store.cards(digest)
     action = replace(click(kind, incident=digest, card=card.id), revision=revision, scope=scope)
     return await store.act(action, NOW + MINUTE)
+
+
+async def _posted(store: Store, outcome: Outcome) -> tuple[Sent, Outcome]:
+    work = await store.begin(1, Ability.POSTS_ONLY, NOW + SECOND)
+    assert work is not None
+    return sent_of(work), outcome
 
 
 def falling_back(told: Notice, fallback: str = "legacy") -> Notice:
@@ -501,6 +508,25 @@ class Accounts:
         await take(store, 1, NOW + SECOND)
         assert await balance(store) == {UnitState.SUPPRESSED: 1}
         assert (await store.units()).reasons == ((CardReason.NEVER_SHOWN, 1),)
+
+    async def test_a_replay_that_has_nothing_to_show_settles_its_units(self, store: Store) -> None:
+        """What came and went while it was a dead letter is no dead letter for ever."""
+        await open_one(store, notice(N1))
+        work = await store.begin(1, Ability.POSTS_ONLY, NOW)
+        assert work is not None
+        await settle(store, work, Delivered(""), NOW)
+        await open_one(store, notice(GONE1), NOW + SECOND)
+        await store.settle(1, *await _posted(store, Delivered("")), ("key",), NOW + SECOND, 0.5)
+        rules = RULES._replace(flapping=Flapping(threshold=1))
+        for _ in range(2):
+            await store.apply(notice(N1), rules, NOW + MINUTE)
+            await store.apply(notice(GONE1), rules, NOW + MINUTE)
+        await store.abandon(1, REFUSED, NOW + MINUTE)
+        assert (await balance(store))[UnitState.DEAD_LETTERED]
+        await store.revive(1, NOW + MINUTE)
+        step = await store.begin(1, Ability.POSTS_ONLY, NOW + MINUTE)
+        assert step is not None
+        assert UnitState.DEAD_LETTERED not in await balance(store)
 
     async def test_what_joins_a_dead_letter_is_pending(self, store: Store) -> None:
         """A change tries it again, and shows all of it."""
