@@ -11,7 +11,10 @@ from receiver.channels.feishu.content import read_content
 from receiver.channels.templates import Templates
 from receiver.config import BadConfig, load
 from receiver.domain.absorb import absorb
-from receiver.domain.card import Card, Rung
+from receiver.domain.card import (
+    Card,
+    Rung,
+)
 from receiver.domain.incident import Placement, Rules
 from receiver.domain.reason import CardReason
 from receiver.ingest import body as bodies

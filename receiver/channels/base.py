@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from receiver.channels.templates import Templates
-from receiver.domain.card import Call, Card, Rung
+from receiver.domain.card import (
+    Call,
+    Card,
+    Rung,
+)
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Member
 from receiver.domain.outcome import Outcome

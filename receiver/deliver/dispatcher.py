@@ -13,7 +13,10 @@ from receiver.deliver.lanes import NEVER, Lane, Line
 from receiver.deliver.means import Means
 from receiver.deliver.watch import Watch
 from receiver.deliver.worker import Worker, expected_call
-from receiver.domain.card import Call, Card
+from receiver.domain.card import (
+    Call,
+    Card,
+)
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.severity import CRITICAL
 from receiver.store.base import Due, Queue, Stirred, Unavailable

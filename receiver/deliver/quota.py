@@ -9,8 +9,13 @@ from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
 from receiver.channels.base import Channel, Metered
-from receiver.domain.card import Create, Patch, Post, Reply
 from receiver.domain.outcome import Outcome, Retry, RetryReason
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Reply,
+)
 
 # The month is Beijing's, which has had no other offset since 1991.
 BEIJING = timezone(timedelta(hours=8))

@@ -18,23 +18,25 @@ from receiver.domain.card import (
     Attempt,
     Call,
     Card,
-    Create,
-    Patch,
-    Post,
-    Replace,
-    Reply,
-    Settle,
     create_uuid_text,
     picture,
     post_uuid_text,
     reply_uuid_text,
-    why_call,
 )
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import SilenceState
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Replace,
+    Reply,
+    Settle,
+    why_call,
+)
 from receiver.store.base import Due, Unavailable, Work
 from receiver.telemetry import attributes
 

@@ -11,17 +11,9 @@ from receiver.domain.card import (
     Call,
     Card,
     CardState,
-    Create,
     Marks,
-    Patch,
-    Post,
-    Replace,
-    Reply,
     Rung,
-    Settle,
     Shown,
-    Step,
-    Wait,
     replaced,
 )
 from receiver.domain.incident import Incident
@@ -34,6 +26,16 @@ from receiver.domain.outcome import (
     RetryReason,
 )
 from receiver.domain.reason import CardReason, State
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Replace,
+    Reply,
+    Settle,
+    Step,
+    Wait,
+)
 from receiver.domain.units import bury, give_away, show
 
 BACKOFF_BASE = SECOND // 2

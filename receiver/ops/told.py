@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from receiver.domain.card import Card, CardState
+from receiver.domain.card import (
+    Card,
+    CardState,
+)
 from receiver.domain.incident import Incident
 from receiver.store.accounts import Totals
 from receiver.store.base import Entry, Snapshot

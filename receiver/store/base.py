@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from receiver.domain.action import Action, Conclusion, Verdict
-from receiver.domain.card import Ability, Card, Step
+from receiver.domain.card import (
+    Ability,
+    Card,
+)
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Member, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.reason import BodyReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
+from receiver.domain.step import Step
 from receiver.store.accounts import Discrepancy, Totals
 
 # Errors:

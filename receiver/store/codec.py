@@ -6,7 +6,11 @@ from functools import lru_cache
 
 import msgspec
 
-from receiver.domain.card import Card, CardState, Rung
+from receiver.domain.card import (
+    Card,
+    CardState,
+    Rung,
+)
 from receiver.domain.digest import Gathered
 from receiver.domain.incident import Incident, Member, Placement
 from receiver.domain.units import Units

@@ -10,15 +10,17 @@ from receiver.domain.card import (
     Ability,
     Call,
     Card,
-    Replace,
-    Settle,
-    Step,
-    next_step,
 )
 from receiver.domain.incident import Line
 from receiver.domain.outcome import Delivered, Outcome
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import Sent, Settlement, crashed, settle, taken
+from receiver.domain.step import (
+    Replace,
+    Settle,
+    Step,
+    next_step,
+)
 from receiver.store import statements as sql
 from receiver.store.base import KeysOf, Work
 from receiver.store.codec import decode_card

@@ -13,7 +13,11 @@ from receiver.domain.action import (
     put_silences,
 )
 from receiver.domain.action import raise_revision as raised
-from receiver.domain.card import LEISURE, NO_DIGEST, Card, unseen
+from receiver.domain.card import (
+    LEISURE,
+    NO_DIGEST,
+    Card,
+)
 from receiver.domain.digest import (
     LATE_KEY,
     SOURCE,
@@ -27,6 +31,7 @@ from receiver.domain.incident import Incident, Kind, Line, Placement
 from receiver.domain.reason import ActionReason
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import Silence
+from receiver.domain.step import unseen
 from receiver.domain.units import digest as digested
 from receiver.store import statements as sql
 from receiver.store.base import Gathering, Load, Snapshot

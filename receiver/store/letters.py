@@ -8,13 +8,15 @@ from receiver.domain.card import (
     Card,
     CardState,
     Rung,
-    Wait,
-    next_step,
 )
 from receiver.domain.incident import Incident, Line, Placement
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import Settlement, dead_letter
+from receiver.domain.step import (
+    Wait,
+    next_step,
+)
 from receiver.domain.units import Units, bury, give_away
 from receiver.store import statements as sql
 from receiver.store.accounts import accept

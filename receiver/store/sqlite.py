@@ -10,7 +10,10 @@ from typing import TypeVar
 import msgspec
 
 from receiver.domain.action import Action, Conclusion
-from receiver.domain.card import Ability, Card
+from receiver.domain.card import (
+    Ability,
+    Card,
+)
 from receiver.domain.incident import Incident, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.settle import Sent, Settlement

@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
-from receiver.domain.card import Card, CardState, Rung
+from receiver.domain.card import (
+    Card,
+    CardState,
+    Rung,
+)
 from receiver.domain.digest import Digest, Gathered
 from receiver.domain.incident import Incident, Kind
 from receiver.domain.reason import State

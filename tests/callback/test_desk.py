@@ -15,7 +15,11 @@ from receiver.channels.base import View
 from receiver.channels.feishu.client import FeishuApp
 from receiver.domain.action import ActionKind, Verdict
 from receiver.domain.alert import Alert, fingerprint
-from receiver.domain.card import Ability, Call, Rung
+from receiver.domain.card import (
+    Ability,
+    Call,
+    Rung,
+)
 from receiver.domain.incident import Kind
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import SilenceState

@@ -13,7 +13,11 @@ from receiver.callback.desk import Reply
 from receiver.channels.feishu.value import action_value
 from receiver.domain.action import ActionKind
 from receiver.domain.alert import Alert, fingerprint
-from receiver.domain.card import Ability, Card, picture
+from receiver.domain.card import (
+    Ability,
+    Card,
+    picture,
+)
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.outcome import Delivered
 from receiver.domain.settle import Sent

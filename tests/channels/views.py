@@ -4,7 +4,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from receiver.channels.base import View
-from receiver.domain.card import Card, Marks, picture
+from receiver.domain.card import (
+    Card,
+    Marks,
+    picture,
+)
 from receiver.domain.incident import Incident, Kind, Member, Ownership
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from receiver.channels.base import Limit, Quota, View
-from receiver.domain.card import Call, Rung, picture
+from receiver.domain.card import (
+    Call,
+    Rung,
+    picture,
+)
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from tests.domain.platform import Fault, Platform
 

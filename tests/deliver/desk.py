@@ -16,7 +16,10 @@ from receiver.deliver.dispatcher import Dispatcher
 from receiver.deliver.means import Means, Outlets
 from receiver.deliver.storm import Storms
 from receiver.domain import storm
-from receiver.domain.card import Ability, Card
+from receiver.domain.card import (
+    Ability,
+    Card,
+)
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.outcome import Outcome, RejectReason
 from receiver.domain.reason import CardReason

@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from receiver.domain.action import ActionKind
-from receiver.domain.card import CREATE_HORIZON, SETTLE_AGAIN, Call, CardState, Rung
+from receiver.domain.card import (
+    CREATE_HORIZON,
+    SETTLE_AGAIN,
+    Call,
+    CardState,
+    Rung,
+)
 from receiver.domain.outcome import Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import UNKNOWN_PATIENCE

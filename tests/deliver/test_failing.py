@@ -7,7 +7,10 @@ import pytest
 
 from receiver.deliver.circuit import OUTAGE_MOST, TRIAL_FIRST
 from receiver.deliver.watch import OUTAGE_TOLD
-from receiver.domain.card import Call, CardState
+from receiver.domain.card import (
+    Call,
+    CardState,
+)
 from receiver.domain.outcome import Outcome, Rejected, RejectReason, Retry, RetryReason
 from tests.deliver.chat import Chat
 from tests.deliver.desk import BOT, CHAT, Desk

@@ -10,7 +10,11 @@ import pytest
 from receiver.channels.base import Limit
 from receiver.deliver.budget import BLOCK_FIRST
 from receiver.deliver.dispatcher import RESCUE_EVERY
-from receiver.domain.card import CREATE_HORIZON, GENERATION_AGE, Call
+from receiver.domain.card import (
+    CREATE_HORIZON,
+    GENERATION_AGE,
+    Call,
+)
 from receiver.domain.outcome import Retry, RetryReason
 from receiver.openapi import LETTERS_MOST
 from receiver.ops.client import OpsClient, Refused, replayed, table

@@ -19,7 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from receiver.channels.base import Limit
 from receiver.domain import storm
 from receiver.domain.alert import Alert
-from receiver.domain.card import Call, Card, CardState, picture
+from receiver.domain.card import (
+    Call,
+    Card,
+    CardState,
+    picture,
+)
 from receiver.domain.incident import Notice
 from receiver.domain.outcome import Outcome
 from tests.deliver.chat import Chat

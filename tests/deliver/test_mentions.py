@@ -7,7 +7,10 @@ import pytest
 
 from receiver.channels.base import View
 from receiver.channels.feishu.card import render_bot
-from receiver.domain.card import Call, Rung
+from receiver.domain.card import (
+    Call,
+    Rung,
+)
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.reason import CardReason

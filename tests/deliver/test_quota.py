@@ -24,9 +24,15 @@ from receiver.deliver.quota import (
     thrift,
 )
 from receiver.deliver.worker import THRIFT_AGAIN
-from receiver.domain.card import Call, Create, Patch, Post, Reply
+from receiver.domain.card import Call
 from receiver.domain.outcome import Delivered, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import CardReason
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Reply,
+)
 from tests.deliver.chat import Bot, Chat
 from tests.deliver.desk import BOT, CHAT, Desk
 from tests.domain.made import MINUTE, SECOND, alert, notice

@@ -2,7 +2,11 @@
 
 import asyncio
 
-from receiver.domain.card import Call, CardState, Rung
+from receiver.domain.card import (
+    Call,
+    CardState,
+    Rung,
+)
 from receiver.domain.incident import Kind, Notice
 from receiver.domain.outcome import Rejected, RejectReason
 from tests.deliver.desk import CHAT, Desk

@@ -8,7 +8,7 @@ import pytest
 from receiver.channels.feishu import client, hook
 from receiver.deliver import circuit
 from receiver.deliver.budget import CRITICAL_SHARE, REGAIN_EVERY
-from receiver.domain import card, settle, silence
+from receiver.domain import card, settle, silence, step
 from receiver.domain.reason import (
     ActionReason,
     BodyReason,
@@ -42,12 +42,12 @@ def test_the_reasons_that_call_people_are_those_of_notify() -> None:
 
 
 def test_the_reasons_that_a_group_bot_posts_for_are_the_codes() -> None:
-    assert {row[0].strip("`") for row in told(CardReason) if row[3] == "yes"} == card.POSTED
+    assert {row[0].strip("`") for row in told(CardReason) if row[3] == "yes"} == step.POSTED
 
 
 def test_reasons_stand_in_the_order_in_which_they_are_looked_for() -> None:
     blank = card.Shown(State.FIRING, 0, card.Marks(), 0, 0, "", "", ())
-    looked = [reason for reason, _ in card._differences(blank, blank)]  # noqa: SLF001
+    looked = [reason for reason, _ in step._differences(blank, blank)]  # noqa: SLF001
     rows = [CardReason(row[0].strip("`")) for row in told(CardReason)]
     assert [reason for reason in rows if reason in looked] == looked
 

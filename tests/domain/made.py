@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 
 from receiver.domain.absorb import absorb
 from receiver.domain.alert import Alert, fingerprint
-from receiver.domain.card import Marks, Shown
+from receiver.domain.card import (
+    Marks,
+    Shown,
+)
 from receiver.domain.incident import Change, Incident, Member, Notice, Placement, Rules
 from receiver.domain.person import Actor
 from receiver.domain.reason import State

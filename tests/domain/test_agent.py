@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 
 from receiver.domain.alert import Alert
-from receiver.domain.card import picture, why_call, why_edit
+from receiver.domain.card import picture
 from receiver.domain.incident import Kind, Notice, Ownership
 from receiver.domain.reason import BodyReason, CardReason, State
+from receiver.domain.step import (
+    why_call,
+    why_edit,
+)
 from tests.domain.made import LI, MINUTE, SECOND, World, notice, world
 
 KEY = "00000000000000aa"  # an agent's alert is known by its dedup_key, not by its labels

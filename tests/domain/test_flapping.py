@@ -10,17 +10,19 @@ from receiver.domain.absorb import REOPENINGS_KEPT
 from receiver.domain.card import (
     Ability,
     Card,
+    picture,
+)
+from receiver.domain.incident import FLAPPING_THRESHOLD, FLAPPING_WINDOW, Flapping, Rules
+from receiver.domain.reason import CardReason, NotifyReason
+from receiver.domain.step import (
     Patch,
     Post,
     Settle,
     Step,
     next_step,
-    picture,
     why_call,
     why_edit,
 )
-from receiver.domain.incident import FLAPPING_THRESHOLD, FLAPPING_WINDOW, Flapping, Rules
-from receiver.domain.reason import CardReason, NotifyReason
 from tests.domain.made import MINUTE, TARGET, World, alert, notice
 
 FIRES, GONE = notice(alert()), notice(alert(firing=False))

@@ -15,14 +15,9 @@ from receiver.domain.card import (
     Call,
     Card,
     CardState,
-    Create,
-    Patch,
-    Post,
-    Reply,
     Rung,
     Shown,
     create_uuid_text,
-    next_step,
     picture,
     post_uuid_text,
     reply_uuid_text,
@@ -32,6 +27,13 @@ from receiver.domain.outcome import Outcome, Retry, RetryReason
 from receiver.domain.reason import NotifyReason
 from receiver.domain.settle import Sent, crashed, settle, taken
 from receiver.domain.silence import SilenceState
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Reply,
+    next_step,
+)
 from tests.domain.made import (
     HOUR,
     LI,

@@ -12,16 +12,8 @@ from receiver.domain.card import (
     Call,
     Card,
     CardState,
-    Create,
     Marks,
-    Patch,
-    Post,
-    Replace,
-    Reply,
     Rung,
-    Settle,
-    Step,
-    Wait,
 )
 from receiver.domain.incident import Incident, Kind
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
@@ -39,6 +31,16 @@ from receiver.domain.settle import (
     dead_letter,
     settle,
     taken,
+)
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Replace,
+    Reply,
+    Settle,
+    Step,
+    Wait,
 )
 from tests.domain.made import HOUR, MINUTE, NOW, SECOND, TARGET, shown
 

@@ -13,11 +13,18 @@ import pytest
 
 from receiver.domain.action import Action, ActionKind, Conclusion
 from receiver.domain.alert import Alert, fingerprint
-from receiver.domain.card import GENERATION_AGE, Ability, Create, Replace
+from receiver.domain.card import (
+    GENERATION_AGE,
+    Ability,
+)
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason
 from receiver.domain.silence import DURATIONS, Silence, SilenceState
+from receiver.domain.step import (
+    Create,
+    Replace,
+)
 from receiver.reconcile import clock as module
 from receiver.reconcile.clock import AGE_EVERY, LOOK_AGAIN, PRUNE_EVERY, PRUNE_MOST, Clock
 from receiver.store.base import Unavailable

@@ -11,14 +11,16 @@ from receiver.domain.card import (
     Ability,
     Call,
     CardState,
+)
+from receiver.domain.outcome import Delivered, Rejected, RejectReason, Retry, RetryReason
+from receiver.domain.reason import ActionReason, BodyReason, CardReason
+from receiver.domain.silence import SilenceState
+from receiver.domain.step import (
     Create,
     Patch,
     Settle,
     Wait,
 )
-from receiver.domain.outcome import Delivered, Rejected, RejectReason, Retry, RetryReason
-from receiver.domain.reason import ActionReason, BodyReason, CardReason
-from receiver.domain.silence import SilenceState
 from receiver.store.base import Poisoned, Queue, Store, Unavailable
 from tests.domain.made import HOUR, MINUTE, NOW, SECOND, TARGET, TWIN, alert, notice
 from tests.store.engines import Engine

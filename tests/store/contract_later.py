@@ -12,17 +12,19 @@ from receiver.domain.card import (
     GENERATION_AGE,
     Ability,
     CardState,
-    Create,
-    Patch,
-    Post,
-    Replace,
     Rung,
-    Wait,
 )
 from receiver.domain.incident import Kind, Placement
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.reason import BodyReason, CardReason
 from receiver.domain.silence import SilenceState
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Replace,
+    Wait,
+)
 from receiver.store.base import Store
 from tests.domain.made import HOUR, MINUTE, NOW, SECOND, TARGET, alert, notice
 from tests.store.engines import Engine

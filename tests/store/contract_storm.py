@@ -6,13 +6,22 @@ import pytest
 
 from receiver.domain.action import ActionKind, Conclusion
 from receiver.domain.alert import Alert
-from receiver.domain.card import LEISURE, NO_DIGEST, Ability, CardState, Create, Patch
+from receiver.domain.card import (
+    LEISURE,
+    NO_DIGEST,
+    Ability,
+    CardState,
+)
 from receiver.domain.digest import firing, scope_of, shared_matchers
 from receiver.domain.incident import Flapping, Notice, Placement
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import ActionReason, CardReason, State
 from receiver.domain.settle import Sent
 from receiver.domain.silence import SHARED_SCOPE, SilenceState
+from receiver.domain.step import (
+    Create,
+    Patch,
+)
 from receiver.domain.units import UnitState
 from receiver.store.base import Acted, Queue, Store
 from receiver.store.gathering import LATE_MANY

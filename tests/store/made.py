@@ -3,11 +3,23 @@
 from dataclasses import replace
 
 from receiver.domain.action import Action, ActionKind
-from receiver.domain.card import Ability, Attempt, Call, Card, Create, Patch, Post, Reply, picture
+from receiver.domain.card import (
+    Ability,
+    Attempt,
+    Call,
+    Card,
+    picture,
+)
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.outcome import Delivered, Outcome
 from receiver.domain.person import Actor
 from receiver.domain.settle import Sent, Settlement
+from receiver.domain.step import (
+    Create,
+    Patch,
+    Post,
+    Reply,
+)
 from receiver.store.base import Applied, Queue, Store, Work
 from tests.domain.made import NOW, SECOND, alert, notice
 

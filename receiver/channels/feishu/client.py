@@ -18,7 +18,10 @@ from receiver.channels.feishu.http import MAX_CONNECTIONS
 from receiver.channels.feishu.names import Names
 from receiver.channels.feishu.people import People
 from receiver.channels.feishu.token import Account, ObserveToken
-from receiver.domain.card import Call, Rung
+from receiver.domain.card import (
+    Call,
+    Rung,
+)
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 
 KIND = "feishu_app"

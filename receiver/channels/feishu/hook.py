@@ -18,7 +18,10 @@ from receiver.channels.feishu.attempt import Ports, attempt
 from receiver.channels.feishu.card import render_bot
 from receiver.channels.feishu.content import CARD, POST, Content, read_content
 from receiver.channels.feishu.http import Request
-from receiver.domain.card import Call, Rung
+from receiver.domain.card import (
+    Call,
+    Rung,
+)
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 
 KIND = "feishu_bot"

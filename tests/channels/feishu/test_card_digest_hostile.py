@@ -12,7 +12,10 @@ from receiver.channels.feishu.card import render_app, render_bot, render_reply
 from receiver.channels.feishu.digest_glance import look
 from receiver.channels.feishu.digest_list import called_over
 from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES, weight
-from receiver.domain.card import Card, Rung
+from receiver.domain.card import (
+    Card,
+    Rung,
+)
 from receiver.domain.digest import Gathered, make
 from receiver.domain.incident import Incident, Kind
 from receiver.domain.reason import CardReason, State

@@ -10,7 +10,12 @@ from receiver.channels.base import View
 from receiver.channels.feishu.card import render_app, render_bot, render_reply
 from receiver.channels.feishu.size import APP_BYTES, BOT_BYTES
 from receiver.channels.templates import Templates
-from receiver.domain.card import Card, Marks, Rung, picture
+from receiver.domain.card import (
+    Card,
+    Marks,
+    Rung,
+    picture,
+)
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.reason import CardReason
 from receiver.domain.silence import GROUP_SCOPE
