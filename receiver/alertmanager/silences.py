@@ -29,8 +29,8 @@ from receiver.alertmanager.moves import (
     next_move,
     sort_seen,
 )
-from receiver.domain.action import Conclusion
 from receiver.domain.silence import CONFIRM_WITHIN, Silence, SilenceState
+from receiver.domain.silencing import Conclusion
 
 # After an answer that did not come: time for the server to finish what it may have accepted.
 SETTLE_AFTER = 500

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from structlog.typing import FilteringBoundLogger
 
 from receiver.alertmanager.silences import Silencer
-from receiver.domain.action import Conclusion
 from receiver.domain.silence import Silence, SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.store.base import Store, Unavailable
 
 STORE_PAUSE = 0.5  # seconds between tries to keep an answer

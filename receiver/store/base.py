@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from receiver.domain.action import Action, Conclusion, Verdict
+from receiver.domain.action import Action, Verdict
 from receiver.domain.card import (
     Ability,
     Card,
@@ -15,6 +15,7 @@ from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.reason import BodyReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
+from receiver.domain.silencing import Conclusion
 from receiver.domain.step import Step
 from receiver.store.accounts import Discrepancy, Totals
 

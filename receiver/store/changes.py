@@ -8,14 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from receiver.domain.absorb import absorb, share
-from receiver.domain.action import (
-    Action,
-    Conclusion,
-    Verdict,
-    conclude,
-    decide,
-    lapse,
-)
+from receiver.domain.action import Action, Verdict
 from receiver.domain.card import (
     AFTER_CLICK,
     ANSWER_WITHIN,
@@ -23,9 +16,11 @@ from receiver.domain.card import (
     Card,
     CardState,
 )
+from receiver.domain.decide import decide
 from receiver.domain.incident import Change, Kind, Member, Notice, Rules
 from receiver.domain.reason import ActionReason, BodyReason
 from receiver.domain.silence import SilenceState
+from receiver.domain.silencing import Conclusion, conclude, lapse
 from receiver.domain.units import suppress
 from receiver.store import statements as sql
 from receiver.store.accounts import forget, move

@@ -4,20 +4,14 @@ import itertools
 import sqlite3
 from dataclasses import replace
 
-from receiver.domain.action import (
-    Action,
-    ActionKind,
-    Verdict,
-    decide,
-    decide_digest,
-    put_silences,
-)
+from receiver.domain.action import Action, ActionKind, Verdict
 from receiver.domain.action import raise_revision as raised
 from receiver.domain.card import (
     LEISURE,
     NO_DIGEST,
     Card,
 )
+from receiver.domain.decide import decide, decide_digest
 from receiver.domain.digest import (
     LATE_KEY,
     SOURCE,
@@ -31,6 +25,7 @@ from receiver.domain.incident import Incident, Kind, Line, Placement
 from receiver.domain.reason import ActionReason
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import Silence
+from receiver.domain.silencing import put_silences
 from receiver.domain.step import unseen
 from receiver.domain.units import digest as digested
 from receiver.store import statements as sql

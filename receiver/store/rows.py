@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from receiver.domain.action import next_lapse
 from receiver.domain.card import Card
 from receiver.domain.digest import LATE_KEY, Digest, make
 from receiver.domain.incident import Change, Incident, Kind, Line, Member, Placement
 from receiver.domain.reason import BodyReason
+from receiver.domain.silencing import next_lapse
 from receiver.store import statements as sql
 from receiver.store.accounts import accept, move
 from receiver.store.base import Snapshot

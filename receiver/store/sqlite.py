@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from receiver.domain.action import Action, Conclusion
+from receiver.domain.action import Action
 from receiver.domain.card import (
     Ability,
     Card,
@@ -18,6 +18,7 @@ from receiver.domain.incident import Incident, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
+from receiver.domain.silencing import Conclusion
 from receiver.store import accounts, changes, deliveries, gathering, letters
 from receiver.store import statements as sql
 from receiver.store.accounts import Discrepancy, Totals

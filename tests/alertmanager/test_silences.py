@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from receiver.alertmanager.silences import Outcome, body_of
-from receiver.domain.action import Conclusion
 from receiver.domain.silence import CONFIRM_WITHIN, HOUR, Silence, SilenceState
+from receiver.domain.silencing import Conclusion
 from tests.alertmanager.made import NOW, made
 from tests.alertmanager.model import Cluster, Fate, marked
 

@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from receiver.domain.action import ActionKind, Conclusion
+from receiver.domain.action import ActionKind
 from receiver.domain.silence import Silence, SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.store.base import Snapshot, Unavailable
 from receiver.store.sqlite import SqliteStore
 from tests.app.held import held_alertmanager

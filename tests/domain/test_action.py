@@ -4,22 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.domain.action import (
-    Action,
-    ActionKind,
-    Conclusion,
-    Verdict,
-    conclude,
-    decide,
-    lapse,
-    muted,
-    next_lapse,
-    scope_matchers,
-)
+from receiver.domain.action import Action, ActionKind, Verdict
+from receiver.domain.decide import decide
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import COMMENT_LIMIT, DURATIONS, SilenceState
+from receiver.domain.silencing import Conclusion, conclude, lapse, muted, next_lapse, scope_matchers
 from tests.domain.made import HOUR, LI, MINUTE, SECOND, WANG, alert, notice, world
 
 N1, N2 = alert("n1"), alert("n2")

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from receiver.domain.action import Action, ActionKind, Conclusion, Verdict, conclude, decide, lapse
+from receiver.domain.action import Action, ActionKind, Verdict
 from receiver.domain.card import (
     CREATE_HORIZON,
     Ability,
@@ -22,11 +22,13 @@ from receiver.domain.card import (
     post_uuid_text,
     reply_uuid_text,
 )
+from receiver.domain.decide import decide
 from receiver.domain.incident import Kind, Notice
 from receiver.domain.outcome import Outcome, Retry, RetryReason
 from receiver.domain.reason import NotifyReason
 from receiver.domain.settle import Sent, crashed, settle, taken
 from receiver.domain.silence import SilenceState
+from receiver.domain.silencing import Conclusion, conclude, lapse
 from receiver.domain.step import (
     Create,
     Patch,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from receiver.domain.action import Action, ActionKind, Conclusion
+from receiver.domain.action import Action, ActionKind
 from receiver.domain.alert import Alert, fingerprint
 from receiver.domain.card import (
     GENERATION_AGE,
@@ -21,6 +21,7 @@ from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason
 from receiver.domain.silence import DURATIONS, Silence, SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.domain.step import (
     Create,
     Replace,

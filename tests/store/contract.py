@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.domain.action import ActionKind, Conclusion
+from receiver.domain.action import ActionKind
 from receiver.domain.card import (
     AFTER_CLICK,
     Ability,
@@ -15,6 +15,7 @@ from receiver.domain.card import (
 from receiver.domain.outcome import Delivered, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.reason import ActionReason, BodyReason, CardReason
 from receiver.domain.silence import SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.domain.step import (
     Create,
     Patch,

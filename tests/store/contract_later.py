@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.domain.action import ActionKind, Conclusion
+from receiver.domain.action import ActionKind
 from receiver.domain.card import (
     AFTER_CLICK,
     ANSWER_WITHIN,
@@ -18,6 +18,7 @@ from receiver.domain.incident import Kind, Placement
 from receiver.domain.outcome import Rejected, RejectReason
 from receiver.domain.reason import BodyReason, CardReason
 from receiver.domain.silence import SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.domain.step import (
     Create,
     Patch,

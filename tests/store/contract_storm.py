@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.domain.action import ActionKind, Conclusion
+from receiver.domain.action import ActionKind
 from receiver.domain.alert import Alert
 from receiver.domain.card import (
     LEISURE,
@@ -18,6 +18,7 @@ from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, 
 from receiver.domain.reason import ActionReason, CardReason, State
 from receiver.domain.settle import Sent
 from receiver.domain.silence import SHARED_SCOPE, SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.domain.step import (
     Create,
     Patch,

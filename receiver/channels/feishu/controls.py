@@ -23,10 +23,11 @@ from receiver.channels.feishu.value import (
     SUBMIT_FIELD,
     action_value,
 )
-from receiver.domain.action import ActionKind, scope_matchers
+from receiver.domain.action import ActionKind
 from receiver.domain.incident import Kind, Member
 from receiver.domain.reason import State
 from receiver.domain.silence import COMMENT_LIMIT, DURATIONS, GROUP_SCOPE
+from receiver.domain.silencing import scope_matchers
 from receiver.phrases import Phrase, Said, say
 
 OPTIONS_MOST = 20
