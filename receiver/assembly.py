@@ -23,7 +23,7 @@ from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.hook import FeishuBot
 from receiver.channels.feishu.http import build_client
 from receiver.channels.feishu.token import Account
-from receiver.channels.templates import Templates
+from receiver.channels.templates import LinkTemplate, Templates
 from receiver.config import (
     AgentSource,
     AlertmanagerSource,
@@ -42,6 +42,7 @@ from receiver.domain.silence import CONFIRM_WITHIN
 from receiver.domain.storm import Rules as StormRules
 from receiver.ingest.agents import AgentGate, Agents
 from receiver.ingest.door import Doors, Gate
+from receiver.phrases import Said
 from receiver.store.base import Unusable
 from receiver.store.sqlite import SqliteStore
 from receiver.store.writer import Commits
@@ -229,7 +230,11 @@ def storms_of(config: Config) -> StormRules:
 def templates_of(config: Config) -> Templates:
     """Return the configured templates, compiled."""
     said = config.templates
-    return Templates(said.title or "", said.summary or "", said.text or "")
+    links = [
+        LinkTemplate(Said(link.name.zh, link.name.en), link.url, link.matchers)
+        for link in config.links
+    ]
+    return Templates(said.title or "", said.summary or "", said.text or "", links)
 
 
 def _doors(config: Config, router: Router, rules: Rules) -> Doors:

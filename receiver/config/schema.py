@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from receiver.config.document import Entries
 from receiver.config.kinds import (
     ADDRESS,
     BOOLEAN,
@@ -38,6 +39,8 @@ from receiver.config.values import (
     FeishuAppConfig,
     FeishuBotConfig,
     Flapping,
+    LinkConfig,
+    LinkName,
     Route,
     Server,
     StoreConfig,
@@ -79,17 +82,34 @@ def _callbacks(place: Place) -> str:
 def _template(place: Place) -> str:
     text = place.text(lines=True)
     # Few configurations have templates, and Jinja2 takes longer to import than this to load.
-    from receiver.channels.templates import BadTemplate  # noqa: PLC0415
-    from receiver.channels.templates import Templates as Compiled  # noqa: PLC0415
+    from receiver.channels.templates import BadTemplate, check_template  # noqa: PLC0415
 
     try:
-        Compiled(**{place.path.rpartition(".")[2]: text})
+        check_template(place.path.rpartition(".")[2], text)
     except BadTemplate as wrong:
         # Only its first line: what follows quotes the template.
         raise place.refuse(f"correct the template: {str(wrong).splitlines()[0]}") from None
     except (RecursionError, ValueError, OverflowError):
         raise place.refuse("write a simpler template") from None
     return text
+
+
+def _link_url(place: Place) -> str:
+    text = place.text()
+    from receiver.channels.templates import BadTemplate, check_link  # noqa: PLC0415
+
+    try:
+        check_link(text)
+    except BadTemplate as wrong:
+        raise place.refuse(f"correct the template: {str(wrong).splitlines()[0]}") from None
+    return text
+
+
+def _link_name(place: Place) -> LinkName:
+    if isinstance(place.item, Entries):
+        return LINK_NAMES.read(place)
+    text = SHORT.read(place)
+    return LinkName(zh=text, en=text)
 
 
 _REASON = choice(*NotifyReason)
@@ -212,6 +232,16 @@ ROUTE = section(
 STORM = section(Storm, {"enabled": BOOLEAN, "after": duration(SECOND, 10 * MINUTE)})
 FLAPPING = section(Flapping, {"threshold": integer(2, 1000), "window": duration(MINUTE, DAY)})
 SEVERITY = section(SeverityScale, {"label": TEXT, "order": listed(TEXT, least=1)})
+SHORT = Kind("text", pattern(re.compile(r"\S(.{0,38}\S)?"), "write 1 to 40 characters"))
+LINK_NAMES = section(LinkName, {"zh": SHORT, "en": SHORT})
+LINK = section(
+    LinkConfig,
+    {
+        "name": Kind("text", _link_name, keys=LINK_NAMES.keys),
+        "url": Kind("template", _link_url),
+        "match": listed(MATCHER),
+    },
+)
 TEMPLATES = section(Templates, {"title": TEMPLATE, "summary": TEMPLATE, "text": TEMPLATE})
 ROOT: Kind[Config] = section(
     Config,
@@ -229,6 +259,7 @@ ROOT: Kind[Config] = section(
         "operators_target": TARGET,
         "log": choice(*LOG_LEVELS),
         "templates": TEMPLATES,
+        "links": listed(LINK, once=False),
     },
 )
 

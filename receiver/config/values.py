@@ -196,6 +196,23 @@ class Templates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkName:
+    """What a link is called, in both languages."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkConfig:
+    """A link that cards offer: its address is a template."""
+
+    name: LinkName
+    url: str
+    matchers: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A whole configuration, checked; ``warnings`` are what a person should still look at."""
 
@@ -212,6 +229,7 @@ class Config:
     operators_target: str = ""
     log: str = "info"
     templates: Templates = Templates()
+    links: tuple[LinkConfig, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def differences(self, other: "Config") -> tuple[str, ...]:

@@ -72,6 +72,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.TRUNCATED_LONG: "{count} more were not sent by Alertmanager (max_alerts)",
         Phrase.SHORTENED: "This card is shortened; some of it is left out",
         Phrase.TEMPLATE_FAILED: "A template failed; the built-in text is shown: {names}",
+        Phrase.LINK_FAILED: "The template of a link failed, so it is left out: {names}",
         Phrase.ACKNOWLEDGE: "Acknowledge",
         Phrase.UNACKNOWLEDGE: "Un-acknowledge",
         Phrase.SILENCE: "Silence",

@@ -71,6 +71,7 @@ class Phrase(StrEnum):
     TRUNCATED_LONG = "truncated_long"
     SHORTENED = "shortened"
     TEMPLATE_FAILED = "template_failed"
+    LINK_FAILED = "link_failed"
     # controls
     ACKNOWLEDGE = "acknowledge"
     UNACKNOWLEDGE = "unacknowledge"

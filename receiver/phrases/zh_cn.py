@@ -66,6 +66,7 @@ ZH_CN: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.TRUNCATED_LONG: "另有 {count} 条未由 Alertmanager 发送(max_alerts)",
         Phrase.SHORTENED: "卡片已精简,部分内容未显示",
         Phrase.TEMPLATE_FAILED: "模板出错,已改用内置文本:{names}",
+        Phrase.LINK_FAILED: "链接模板出错,已省略:{names}",
         Phrase.ACKNOWLEDGE: "认领",
         Phrase.UNACKNOWLEDGE: "取消认领",
         Phrase.SILENCE: "静默",

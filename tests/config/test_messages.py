@@ -152,6 +152,17 @@ ADDED = {
         "templates.text (line 9): seen '{{ x'; correct the template: text, line 1: unexpected end "
         "of template, expected 'end of print statement'."
     ),
+    "links: [{name: Logs, url: 'ftp://x'}]": (
+        "links[0].url (line 9): seen 'ftp://x'; correct the template: url, line 1: it must begin "
+        "with http:// or https://"
+    ),
+    "links: [{name: Logs, url: 'https://x/{% block a %}{% endblock %}'}]": (
+        "links[0].url (line 9): seen 'https://x/…'; correct the template: url, line 1: block "
+        "is not offered"
+    ),
+    "links: [{name: {zh: 日志}, url: 'https://x'}]": (
+        "links[0].name.en (line 9): seen nothing; set en"
+    ),
     "server: {}\nserver: {}": (
         "server (line 10): seen the key again, first at line 9; keep one of the two"
     ),

@@ -16,6 +16,8 @@ from receiver.config import (
     FeishuAppConfig,
     FeishuBotConfig,
     Flapping,
+    LinkConfig,
+    LinkName,
     RateLimit,
     Route,
     Secret,
@@ -82,6 +84,9 @@ storm: {enabled: false, after: 5s}
 operators_target: ops:oc_3
 log: debug
 templates: {title: "{{ labels.a }}", text: "a\\nb $${"}
+links:
+  - {name: Logs, url: "https://logs/?q={{ labels.pod }}", match: ['pod!=""']}
+  - {name: {zh: 追踪, en: Traces}, url: "http://traces/{{ starts_at }}"}
 """
 
 READ = Config(
@@ -166,6 +171,14 @@ READ = Config(
     operators_target="ops:oc_3",
     log="debug",
     templates=Templates(title="{{ labels.a }}", text="a\nb ${"),
+    links=(
+        LinkConfig(
+            name=LinkName(zh="Logs", en="Logs"),
+            url="https://logs/?q={{ labels.pod }}",
+            matchers=(matcher("pod", Operator.NOT_EQUAL, ""),),
+        ),
+        LinkConfig(name=LinkName(zh="追踪", en="Traces"), url="http://traces/{{ starts_at }}"),
+    ),
 )
 
 

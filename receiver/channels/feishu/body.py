@@ -7,7 +7,7 @@ from receiver.channels.feishu.controls import acts, controls, owner_button
 from receiver.channels.feishu.facts import Facts, description, headline, key_labels
 from receiver.channels.feishu.frame import fact, foot, link_row, mentions, moved, note, whole
 from receiver.channels.feishu.header import Speech, flaps
-from receiver.channels.feishu.links import links
+from receiver.channels.feishu.links import Bounds, links
 from receiver.channels.feishu.listing import alerts_panel, labels_panel, wants_list
 from receiver.channels.feishu.markdown import agent_markdown, block, grey, moment, short
 from receiver.channels.feishu.parts import grid, joined, markdown, row
@@ -38,7 +38,7 @@ class Detail(NamedTuple):
     note: bool = False  # say that the card is shortened
 
 
-WHOLE = Detail(200, 900, 14, 6, 20, 6, 1_500, 3)
+WHOLE = Detail(200, 900, 14, 6, 20, 8, 1_500, 3)
 FEWER = Detail(10, 400, 8, 4, 10, 6, 1_000, 2)
 TIGHT = Detail(3, 160, 3, 2, 4, 3, 400, 1, note=True)
 MINIMAL_URL = 400
@@ -66,7 +66,7 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
         *_asides(view),
         *people_lines(view, facts, detail.silences),
         *grid(_cells(view, facts, detail.labels)),
-        *_links(view, facts, detail.links, detail.url),
+        *_links(draft, Bounds(detail.links, detail.url)),
         *panels,
         *_notes(draft.said, shortened=detail.note),
     ]
@@ -84,7 +84,7 @@ def minimal_body(draft: Draft) -> Json:
     elements = [
         *mentions(view, calls=draft.calls),
         markdown(joined((count, since), " · ")),
-        *_links(view, facts, MINIMAL_LINKS, MINIMAL_URL),
+        *_links(draft, Bounds(MINIMAL_LINKS, MINIMAL_URL)),
         *_notes(draft.said, shortened=True),
     ]
     if draft.acting and acts(facts):
@@ -171,8 +171,8 @@ def _counts(view: View, facts: Facts) -> Said:
     return joined(extra, " ")
 
 
-def _links(view: View, facts: Facts, most: int, longest: int) -> list[Json]:
-    return link_row(links(view, facts, most, longest))
+def _links(draft: Draft, bounds: Bounds) -> list[Json]:
+    return link_row(links(draft.view, draft.facts, draft.said.links, bounds))
 
 
 def _labels(facts: Facts) -> list[Json]:
@@ -186,6 +186,10 @@ def _notes(words: Speech, *, shortened: bool) -> list[Json]:
     notes: list[Said] = []
     if words.failed:
         notes.append(say(Phrase.TEMPLATE_FAILED, names=", ".join(words.failed)))
+    if words.broken:
+        zh, en = (", ".join(short(name[at], LABEL_LIMIT) for name in words.broken) for at in (0, 1))
+        said = Phrase.LINK_FAILED
+        notes.append(Said(say(said, names=zh).zh_cn, say(said, names=en).en_us))
     if shortened:
         notes.append(say(Phrase.SHORTENED))
     return [note(said) for said in notes]

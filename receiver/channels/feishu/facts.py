@@ -280,3 +280,15 @@ def for_templates(view: View, facts: Facts) -> dict[str, object]:
         "labels": dict(facts.common),
         "annotations": {} if first is None else dict(first.annotations),
     }
+
+
+def for_links(view: View, facts: Facts) -> dict[str, object]:
+    """Return the alert that speaks for all as plain data for the templates of links."""
+    first = facts.first
+    return {
+        "labels": {} if first is None else dict(first.labels),
+        "annotations": {} if first is None else dict(first.annotations),
+        "starts_at": facts.since,
+        "ends_at": view.now if facts.until is None else facts.until,
+        "firing": facts.until is None,
+    }

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from receiver.channels.base import View
-from receiver.channels.feishu.facts import Facts, for_templates
+from receiver.channels.feishu.facts import Facts, for_links, for_templates
+from receiver.channels.feishu.markdown import safe_url
 from receiver.channels.feishu.parts import plain_text, text_tag, words
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.text import plain
@@ -37,12 +38,17 @@ _TAG_COLOURS = {
 
 
 class Speech(NamedTuple):
-    """What is said where; ``text`` replaces the body's words, ``failed`` names bad templates."""
+    """What is said where; ``text`` replaces the body's words, ``failed`` names bad templates.
+
+    ``links`` are those of the users' templates, ``broken`` the names of those that failed.
+    """
 
     title: Said
     preview: Said
     text: str = ""
     failed: tuple[str, ...] = ()
+    links: tuple[tuple[Said, str], ...] = ()
+    broken: tuple[Said, ...] = ()
 
 
 def speech(view: View, facts: Facts) -> Speech:
@@ -52,7 +58,18 @@ def speech(view: View, facts: Facts) -> Speech:
     title = _title(plain(made.get("title", Made()).text or view.incident.title, TITLE_LIMIT))
     own = plain(made.get("summary", Made()).text, PREVIEW_LIMIT)
     preview = Said(own, own) if own else _preview(view, facts, title)
-    return Speech(title, preview, made.get("text", Made()).text, failed)
+    links, broken = _led(view, facts)
+    return Speech(title, preview, made.get("text", Made()).text, failed, links, broken)
+
+
+def _led(view: View, facts: Facts) -> tuple[tuple[tuple[Said, str], ...], tuple[Said, ...]]:
+    """Return where the users' own links lead, and the names of those that lead nowhere."""
+    labels = {} if facts.first is None else facts.first.labels
+    sender = {"source": view.incident.source, "receiver": view.incident.receiver}
+    made = view.templates.links({**labels, **sender}, lambda: for_links(view, facts))
+    found = [(each.name, safe_url(each.url)) for each in made]
+    good = tuple((name, url) for name, url in found if url)
+    return good, tuple(name for name, url in found if not url)
 
 
 def _title(title: str) -> Said:

@@ -1,10 +1,12 @@
 """Where a card leads: runbook, dashboard, source, silences, and the incident itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 from urllib.parse import quote
 
 from receiver.channels.base import View
 from receiver.channels.feishu.facts import Facts
+from receiver.channels.feishu.grafana import around
 from receiver.channels.feishu.markdown import safe_url
 from receiver.channels.feishu.text import plain
 from receiver.domain.incident import Kind
@@ -19,23 +21,38 @@ _ANNOTATED = (
 )
 
 
-def links(view: View, facts: Facts, most: int, longest: int) -> list[tuple[Said, str]]:
-    """Return at most ``most`` links that open, none longer than ``longest`` characters."""
+class Bounds(NamedTuple):
+    """How many links a card has, and how many characters an address."""
+
+    most: int
+    longest: int
+
+
+def links(
+    view: View, facts: Facts, own: Iterable[tuple[Said, str]], bounds: Bounds
+) -> list[tuple[Said, str]]:
+    """Return the links that open, within bounds; ``own`` are those of the users' templates."""
     found: dict[str, Said] = {}
-    for name, address in _candidates(view, facts):
+    for name, address in _candidates(view, facts, own):
         url = safe_url(address) if address else ""
-        if url and len(url) <= longest:
+        if url and len(url) <= bounds.longest:
             found.setdefault(url, name)
-    return [(name, url) for url, name in found.items()][:most]
+    return [(name, url) for url, name in found.items()][: bounds.most]
 
 
-def _candidates(view: View, facts: Facts) -> Iterator[tuple[Said, str]]:
+def _candidates(
+    view: View, facts: Facts, own: Iterable[tuple[Said, str]]
+) -> Iterator[tuple[Said, str]]:
     annotations: Mapping[str, str] = {} if facts.first is None else facts.first.annotations
     for title, address in view.incident.links:
         name = plain(title, TITLE_LIMIT)
         yield (Said(name, name) if name else say(Phrase.LINK_SOURCE)), address
     for names, phrase in _ANNOTATED:
-        yield say(phrase), next((annotations[name] for name in names if annotations.get(name)), "")
+        address = next((annotations[name] for name in names if annotations.get(name)), "")
+        timed = phrase is not Phrase.LINK_RUNBOOK
+        yield say(phrase), around(address, facts.since, facts.until) if timed else address
+    for called, address in own:
+        yield Said(*(plain(text, TITLE_LIMIT) for text in called)), address
     if facts.first is not None:
         yield say(Phrase.LINK_SOURCE), facts.first.url
     if facts.state is not State.RESOLVED:

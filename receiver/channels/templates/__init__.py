@@ -1,22 +1,25 @@
 """What users say on a card in their own words: small, sandboxed Jinja2 templates."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-SOURCE_LIMIT = 8_000  # characters of a template
-OUTPUT_LIMIT = 4_000  # characters; what is longer is cut
+from receiver.channels.templates.links import Link, Links, LinkTemplate, check_link
+from receiver.channels.templates.said import OUTPUT_LIMIT, SOURCE_LIMIT, BadTemplate, Said
+
+__all__ = [
+    "ALERTS_GIVEN",
+    "OUTPUT_LIMIT",
+    "SOURCE_LIMIT",
+    "BadTemplate",
+    "Link",
+    "LinkTemplate",
+    "Said",
+    "Templates",
+    "check_link",
+    "check_template",
+]
+
 ALERTS_GIVEN = 100
-
-
-class BadTemplate(ValueError):
-    """A template that cannot be compiled; the message says where and why."""
-
-
-class Said(NamedTuple):
-    """What a template made; ``problem`` says why it made nothing."""
-
-    text: str = ""
-    problem: str = ""
 
 
 class Templates:
@@ -24,12 +27,18 @@ class Templates:
 
     ``title`` stands in the header, ``summary`` is what the phone previews, ``text`` is the body's
     words. Each sees ``incident``, ``alerts``, ``labels`` and ``annotations``; its output is plain
-    text, whatever it looks like.
+    text, whatever it looks like. ``links`` are addresses that a card leads to.
     """
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_compiled", "_links")
 
-    def __init__(self, title: str = "", summary: str = "", text: str = "") -> None:
+    def __init__(
+        self,
+        title: str = "",
+        summary: str = "",
+        text: str = "",
+        links: Sequence[LinkTemplate] = (),
+    ) -> None:
         """Compile.
 
         Raises:
@@ -38,9 +47,10 @@ class Templates:
         """
         named = {"title": title, "summary": summary, "text": text}
         self._compiled = {name: _renderer(name, source) for name, source in named.items() if source}
+        self._links = Links(links)
 
     def __bool__(self) -> bool:
-        return bool(self._compiled)
+        return bool(self._compiled or self._links)
 
     def render(self, given: Callable[[], Mapping[str, Any]]) -> dict[str, Said]:
         """Return what each configured template makes of the data; never raises.
@@ -51,6 +61,22 @@ class Templates:
             return {}
         data = given()
         return {name: render(data) for name, render in self._compiled.items()}
+
+    def links(
+        self, labels: dict[str, str], given: Callable[[], Mapping[str, Any]]
+    ) -> tuple[Link, ...]:
+        """Return the configured links whose matchers accept the labels; never raises."""
+        return self._links.render(labels, given)
+
+
+def check_template(name: str, source: str) -> None:
+    """Say whether a text can be used as a template.
+
+    Raises:
+        BadTemplate: it cannot; the message names it, the line and the fault.
+
+    """
+    _renderer(name, source)
 
 
 def _renderer(name: str, source: str) -> Callable[[Mapping[str, Any]], Said]:

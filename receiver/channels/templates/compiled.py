@@ -1,14 +1,16 @@
 """Compiles and renders the templates: apart, so that Jinja2 is loaded only where there are any."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from receiver.channels.templates import OUTPUT_LIMIT, SOURCE_LIMIT, BadTemplate, Said
+from receiver.channels.templates.said import OUTPUT_LIMIT, SOURCE_LIMIT, BadTemplate, Said
 
 STEPS = 20_000  # turns of all loops of one rendering together
 RANGE_LIMIT = 1_000
@@ -103,7 +105,43 @@ def _size(value: Any) -> int:
     return len(value) if isinstance(value, str | list | tuple) else abs(int(value))
 
 
+class _Raw(str):
+    """A part of an address that is not encoded again."""
+
+    __slots__ = ()
+
+
+def _encoded(value: Any) -> str:
+    """Percent-encode a value, so that it is one part of an address whatever it holds."""
+    return value if isinstance(value, _Raw) else quote(str(value), safe="", errors="replace")
+
+
+def _iso(at: int) -> str:
+    """Write a time (Unix ms) as the tools that keep logs do."""
+    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03}Z"
+
+
+class _Addresses(_Environment):
+    """Writes addresses: what is put in is encoded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finalize = _encoded
+        self.filters |= {"raw": _Raw, "iso": _iso}
+
+
 _ENVIRONMENT = _Environment()
+_ADDRESSES = _Addresses()
+
+
+def compile_address(name: str, source: str) -> Template:
+    """Compile the template of an address, whose values are percent-encoded.
+
+    Raises:
+        BadTemplate: the message names it, the line and the fault.
+
+    """
+    return _checked(_ADDRESSES, name, source)
 
 
 def compile_template(name: str, source: str) -> Template:
@@ -113,10 +151,14 @@ def compile_template(name: str, source: str) -> Template:
         BadTemplate: the message names it, the line and the fault.
 
     """
+    return _checked(_ENVIRONMENT, name, source)
+
+
+def _checked(environment: _Environment, name: str, source: str) -> Template:
     if len(source) > SOURCE_LIMIT:
         raise BadTemplate(f"{name} has {len(source)} characters; {SOURCE_LIMIT} are allowed")
     try:
-        return _compiled(name, source)
+        return _compiled(environment, name, source)
     except BadTemplate:
         raise
     except TemplateError as wrong:
@@ -126,8 +168,8 @@ def compile_template(name: str, source: str) -> Template:
         raise BadTemplate(f"{name} cannot be read; write a simpler one") from None
 
 
-def _compiled(name: str, source: str) -> Template:
-    tree = _ENVIRONMENT.parse(source)
+def _compiled(environment: _Environment, name: str, source: str) -> Template:
+    tree = environment.parse(source)
     for banned in tree.find_all(_BANNED):
         kind = type(banned).__name__.lower()
         raise BadTemplate(f"{name}, line {banned.lineno}: {kind} is not offered")
@@ -135,8 +177,8 @@ def _compiled(name: str, source: str) -> Template:
         if loop.recursive:
             raise BadTemplate(f"{name}, line {loop.lineno}: recursive is not offered")
         loop.iter = nodes.Filter(loop.iter, _METER, [], [], None, None)
-    code = _ENVIRONMENT.compile(tree, name, name)
-    return Template.from_code(_ENVIRONMENT, code, dict(_ENVIRONMENT.globals))
+    code = environment.compile(tree, name, name)
+    return Template.from_code(environment, code, dict(environment.globals))
 
 
 def render(template: Template, given: Mapping[str, Any]) -> Said:

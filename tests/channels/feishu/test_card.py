@@ -321,7 +321,7 @@ def links(content: Json) -> dict[str, str]:
 def test_a_card_leads_to_runbook_dashboard_source_and_silences() -> None:
     assert links(card(STORIES["firing"])) == {
         "Runbook": "https://runbooks.example.com/disk?section=a%20b",
-        "Dashboard": "https://grafana.example.com/d/1/disks",
+        "Dashboard": "https://grafana.example.com/d/1/disks?from=1699995200000&to=now",
         "Source": "http://prometheus:9090/graph"
         "?g0.expr=node_filesystem_avail_bytes+%3C+5e9&g0.tab=1",
         "Silences": "http://alertmanager.example.com:9093/#/silences/new"
