@@ -92,6 +92,14 @@ class Ownership(NamedTuple):
     at: int
 
 
+class Past(NamedTuple):
+    """A group's earlier incidents within a week: when they opened, and how the last one went."""
+
+    openings: tuple[int, ...] = ()  # the oldest first
+    owner: str = ""  # who acknowledged the last one, if anybody did
+    lasted: int = 0  # ms
+
+
 class Incident(NamedTuple):
     """An incident as the store keeps it; a NamedTuple, because each body replaces one."""
 
@@ -128,6 +136,7 @@ class Incident(NamedTuple):
     flaps_until: int = 0  # when it has calmed down, if it does not re-open again
     called_at: int = 0  # the last re-opening that people were called for
     hushed: int = 0  # of ``joined``, those that came with a re-opening nobody was called for
+    past: Past = Past()
 
 
 class Line(NamedTuple):

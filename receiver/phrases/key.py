@@ -38,6 +38,9 @@ class Phrase(StrEnum):
     FLAPPING_LONG = "flapping_long"
     LATE_LONG = "late_long"
     MOVED_FROM = "moved_from"
+    HISTORY = "history"
+    HISTORY_OWNED = "history_owned"
+    HISTORY_UNOWNED = "history_unowned"
     SPAN_MINUTES = "span_minutes"
     SPAN_HOURS = "span_hours"
     # what people did

@@ -17,6 +17,7 @@ from receiver.domain.card import (
     CardState,
 )
 from receiver.domain.decide import decide
+from receiver.domain.history import recall
 from receiver.domain.incident import Change, Kind, Member, Notice, Rules
 from receiver.domain.reason import ActionReason, BodyReason
 from receiver.domain.silence import SilenceState
@@ -33,6 +34,7 @@ from receiver.store.rows import (
     keep_change,
     keep_incident,
     keep_members,
+    last_owner,
     load_card,
     load_members,
     load_snapshot,
@@ -58,6 +60,9 @@ def apply_notice(
     known = newest_of_group(db, key)
     members = {} if known is None else load_members(db, known.id)
     change = absorb(known, members, notice, rules, now)
+    if change.opened and change.incident is not None and known is not None:
+        opened = recall(change.incident, known, last_owner(db, known.id))
+        change = change._replace(incident=opened)
     number = keep_change(db, key, change, notice.placements, now)
     if change.members or change.incident is None:
         told = [member.fingerprint for member in change.members or notice.alerts]

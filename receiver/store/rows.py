@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
+from receiver.domain.action import ActionKind
 from receiver.domain.card import Card
 from receiver.domain.digest import LATE_KEY, Digest, make
 from receiver.domain.incident import Change, Incident, Kind, Line, Member, Placement
@@ -29,6 +30,12 @@ def newest_of_group(db: Connection, key: bytes) -> Incident | None:
     """Return the newest incident of a group."""
     row = db.execute(sql.NEWEST_OF_GROUP, (key,)).fetchone()
     return None if row is None else decode_incident(row[0], row[1])
+
+
+def last_owner(db: Connection, incident: int) -> str:
+    """Return who acknowledged an incident last, as its newest lines say; empty for nobody."""
+    row = db.execute(sql.LAST_OWNER, (incident, str(ActionKind.ACKNOWLEDGE))).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def load_members(db: Connection, incident: int) -> dict[str, Member]:

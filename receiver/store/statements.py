@@ -174,6 +174,12 @@ TIMELINE = (
     " (SELECT * FROM timeline WHERE incident = ? ORDER BY id DESC LIMIT 1000) ORDER BY id"
 )
 
+# A long incident's older lines are not looked through: this is asked while a body waits.
+LAST_OWNER = (
+    "SELECT actor FROM (SELECT id, kind, actor FROM timeline WHERE incident = ?"
+    " ORDER BY id DESC LIMIT 200) WHERE kind = ? ORDER BY id DESC LIMIT 1"
+)
+
 ACTION = "SELECT reason FROM actions WHERE id = ?"
 INSERT_ACTION = "INSERT INTO actions (id, incident, at, reason, value) VALUES (?, ?, ?, ?, ?)"
 PUT_INTENT = "INSERT OR REPLACE INTO intents (silence, incident) VALUES (?, ?)"

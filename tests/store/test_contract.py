@@ -1,6 +1,7 @@
 """The contract, held against every engine of conftest."""
 
 from tests.store.contract import Bodies, Cards, Clicks, Records
+from tests.store.contract_history import Histories
 from tests.store.contract_later import Leases, Lives, Routes
 from tests.store.contract_storm import Accounts, Fallbacks, Storms
 
@@ -23,6 +24,10 @@ class TestRecords(Records):
 
 class TestRoutes(Routes):
     """Promise 5, for alerts of several routes."""
+
+
+class TestHistories(Histories):
+    """Promise 10, for groups that fire again and again."""
 
 
 class TestLives(Lives):

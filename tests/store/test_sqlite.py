@@ -418,6 +418,7 @@ HOT = (
     (sql.TIMELINE, (1,)),
     (sql.ACTION, ("a",)),
     (sql.CALLS, (1,)),
+    (sql.LAST_OWNER, (1, "x")),
     (sql.DROP_CALLS, (1,)),
     (sql.DROP_SEEN, (1,)),
     (sql.OVER, (1, 1)),

@@ -7,6 +7,7 @@ from receiver.channels.feishu.controls import acts, controls, owner_button
 from receiver.channels.feishu.facts import Facts, description, headline, key_labels
 from receiver.channels.feishu.frame import fact, foot, link_row, mentions, moved, note, whole
 from receiver.channels.feishu.header import Speech, flaps
+from receiver.channels.feishu.history import past_lines
 from receiver.channels.feishu.links import Bounds, links
 from receiver.channels.feishu.listing import alerts_panel, labels_panel, wants_list
 from receiver.channels.feishu.markdown import agent_markdown, block, grey, moment, short
@@ -64,6 +65,7 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
         *_what(draft, detail),
         *mentions(view, calls=draft.calls),
         *_asides(view),
+        *past_lines(view.incident),
         *people_lines(view, facts, detail.silences),
         *grid(_cells(view, facts, detail.labels)),
         *_links(draft, Bounds(detail.links, detail.url)),
