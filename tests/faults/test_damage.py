@@ -1,10 +1,12 @@
 """Damaged files: nothing is accepted any more, and it is said what to do."""
 
+import os
 import random
+import signal
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,8 +59,9 @@ async def test_damage_while_it_runs_ends_acceptance(tmp_path: Path) -> None:
         trouble = await _shown(stage)
         for _ in range(MANY):
             assert await trouble.post()
-        damage(stage.store)
-        damage(Path(f"{stage.store}-wal"), LOG_HEAD)
+        with _standing_still(stage):
+            damage(stage.store)
+            damage(Path(f"{stage.store}-wal"), LOG_HEAD)
         assert await _met(stage, trouble)
         assert not await trouble.post()
         await trouble.told("corrupt", *DAMAGED)
@@ -69,6 +72,16 @@ async def test_damage_while_it_runs_ends_acceptance(tmp_path: Path) -> None:
         life.process.terminate()
         assert await life.ended() == 0
         await _refused_start(stage, f"Error: store.url: {stage.store}")
+
+
+@contextmanager
+def _standing_still(stage: Stage) -> Iterator[None]:
+    """Stop the process meanwhile: folding its log back between two damages would mend the first."""
+    life = stage.life
+    assert life is not None
+    os.kill(life.process.pid, signal.SIGSTOP)
+    yield
+    os.kill(life.process.pid, signal.SIGCONT)
 
 
 async def _met(stage: Stage, trouble: Trouble) -> bool:
