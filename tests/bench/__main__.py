@@ -6,7 +6,18 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from tests.bench import critical, history, ingest, journey, memory, outage, start, storms
+from tests.bench import (
+    clicks,
+    critical,
+    forged,
+    history,
+    ingest,
+    journey,
+    memory,
+    outage,
+    start,
+    storms,
+)
 
 ALL: dict[str, Callable[[float], Awaitable[None]]] = {
     "ingest": ingest.run,
@@ -17,6 +28,8 @@ ALL: dict[str, Callable[[float], Awaitable[None]]] = {
     "outage": outage.run,
     "memory": memory.run,
     "history": history.run,
+    "clicks": clicks.run,
+    "forged": forged.run,
 }
 
 

@@ -4,13 +4,12 @@ import asyncio
 import json
 import re
 import tempfile
-import time
 from pathlib import Path
 from statistics import quantiles
 
 from receiver.sandbox.server import Sandbox
 from tests.bench.bodies import post
-from tests.bench.load import press
+from tests.bench.load import paced, press
 from tests.bench.service import service
 from tests.bench.stand import CHATS, OFF, chat_routes, labels, platform, until
 
@@ -57,9 +56,7 @@ async def _pour(sandbox: Sandbox, port: int, total: int) -> dict[int, int]:
     """Post at a steady rate, whatever is answered; return when each critical one was sent."""
     sent: dict[int, int] = {}
     tasks: set[asyncio.Task[object]] = set()
-    started = time.perf_counter()
-    for group in range(total):
-        await asyncio.sleep(started + group * 60 / A_MINUTE - time.perf_counter())
+    async for group in paced(total, A_MINUTE / 60):
         critical = _is_critical(group)
         # Moved by one with each critical group, so that they meet all chats.
         chat = labels(group + group // CRITICAL_IN, critical=critical)

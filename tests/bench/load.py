@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
-OK = (b"HTTP/1.1 200", b"HTTP/1.1 202")
+OK = (200, 202)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Measured:
 class _Client(asyncio.Protocol):
     """One connection: sends the next request as soon as the last is answered."""
 
-    def __init__(self, requests: Iterator[bytes], done: Callable[[float, bool], None]) -> None:
+    def __init__(self, requests: Iterator[bytes], done: Callable[[float, bytes], None]) -> None:
         self._requests = requests
         self._done = done
         self._sent_at = 0.0
@@ -42,7 +43,7 @@ class _Client(asyncio.Protocol):
         length = int(self._buffer[start + 15 : self._buffer.find(b"\r\n", start)])
         if len(self._buffer) < head + 4 + length:
             return
-        self._done(time.perf_counter() - self._sent_at, self._buffer.startswith(OK))
+        self._done(time.perf_counter() - self._sent_at, self._buffer[:12])
         self._buffer = b""
         self._next()
 
@@ -69,24 +70,40 @@ def request_bytes(path: str, body: bytes, token: str) -> bytes:
     return head.encode() + body
 
 
+async def paced(total: int, a_second: float) -> AsyncIterator[int]:
+    """Yield numbers at a steady rate, however long is done with each."""
+    started = time.perf_counter()
+    for number in range(total):
+        await asyncio.sleep(started + number / a_second - time.perf_counter())
+        yield number
+
+
 async def press(port: int, requests: Iterator[bytes], connections: int) -> Measured:
     """Send all requests over so many connections, each waiting for its answer."""
+    started = time.perf_counter()
+    said, latencies = await answered(port, requests, connections)
+    took = time.perf_counter() - started
+    latencies.sort()
+    p99 = latencies[min(int(len(latencies) * 0.99), len(latencies) - 1)]
+    failed = len(latencies) - sum(said[status] for status in OK)
+    return Measured(len(latencies) / took, median(latencies) * 1000, p99 * 1000, failed)
+
+
+async def answered(
+    port: int, requests: Iterator[bytes], connections: int
+) -> tuple[Counter[int], list[float]]:
+    """Send all requests; return how often each status was answered, and the seconds it took."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
-    failed = 0
+    said: Counter[int] = Counter()
 
-    def done(seconds: float, good: bool) -> None:
-        nonlocal failed
+    def done(seconds: float, line: bytes) -> None:
         latencies.append(seconds)
-        failed += not good
+        said[int(line.split()[1])] += 1
 
-    started = time.perf_counter()
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(lambda: _Client(requests, done), "127.0.0.1", port)
         clients.append(client)
     await asyncio.gather(*(client.ended for client in clients))
-    took = time.perf_counter() - started
-    latencies.sort()
-    p99 = latencies[min(int(len(latencies) * 0.99), len(latencies) - 1)]
-    return Measured(len(latencies) / took, median(latencies) * 1000, p99 * 1000, failed)
+    return said, latencies
