@@ -37,6 +37,7 @@ from receiver.deliver.circuit import Cause
 from receiver.deliver.means import Outlets
 from receiver.domain.incident import Flapping, Rules
 from receiver.domain.outcome import RejectReason, RetryReason
+from receiver.domain.policy import Policy
 from receiver.domain.reason import BodyReason, CardReason
 from receiver.domain.silence import CONFIRM_WITHIN
 from receiver.domain.storm import Rules as StormRules
@@ -52,6 +53,7 @@ from receiver.telemetry.tracing import Tracing
 
 LEARN_APART = 0.1  # seconds between chats whose members' names are read
 LEARN_EVERY = 3_600.0
+LEARN_AGAIN = 60.0  # after the directory did not answer
 # Seconds that a replaced client may still be used: the drive of a silence keeps its client until
 # the intent is confirmed or has failed; then its last call's timeout, and a margin.
 RETIRE_AFTER = CONFIRM_WITHIN / 1000 + 15.0
@@ -208,6 +210,7 @@ def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
             scale=config.severity,
             source_urls=lambda source: urls.get(source, ""),
             templates=templates,
+            policy=Policy(config.policy),
         ),
         apps=MappingProxyType(apps),
         alertmanagers=MappingProxyType(clients),
@@ -372,7 +375,20 @@ class Acquaintance:
                 if app is not None and address and self._learning:
                     app.channel.prefetch(address)
                     await self._pause(LEARN_APART)
-            await self._sleep(self._now, LEARN_EVERY)
+            whole = await self._learn_people()
+            await self._sleep(self._now, LEARN_EVERY if whole else LEARN_AGAIN)
+
+    async def _learn_people(self) -> bool:
+        """Look up the addresses that the policy names; return whether all were answered.
+
+        Each app is asked: it knows people by ids of its own.
+        """
+        emails = self._parts().setting.policy.emails
+        apps = tuple(self._parts().apps.values()) if emails else ()
+        for app in apps:
+            await app.channel.learn_people(emails)
+        known = (app.channel.known_person(mail) for app in apps for mail in emails)
+        return all(person is not None for person in known)
 
     def hurry(self) -> None:
         """Learn at once: the chats may be others now."""

@@ -6,13 +6,17 @@ from typing import NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
+from receiver.callback.access import ListsOf, access_of, on_no_list
+from receiver.callback.refusals import refusal_toast
 from receiver.callback.silencing import Silencing
-from receiver.callback.toasts import NOT_KEPT, Toast, outcome_of, silence_toast, toast_for
-from receiver.channels.base import Channel, View, split_target
+from receiver.callback.toast import Toast
+from receiver.callback.toasts import NOT_KEPT, outcome_of, silence_toast, toast_for
+from receiver.channels.base import Channel, Directory, View, split_target
 from receiver.channels.templates import Templates
 from receiver.domain.action import Action, Verdict
 from receiver.domain.card import ANSWER_WITHIN
 from receiver.domain.digest import source
+from receiver.domain.policy import Policy
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
 from receiver.store.base import Acted, Snapshot, Store, StoreError
@@ -36,6 +40,7 @@ class Setting:
     scale: SeverityScale
     source_urls: Callable[[str], str]
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
+    policy: Policy = Policy()  # noqa: RUF009
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class Desk:
     wake: Callable[[], None]
     setting: Callable[[], Setting]  # of the configuration in force
     log: FilteringBoundLogger
+    lists: ListsOf = on_no_list
 
     async def answer(self, action: Action, channel: Channel) -> Reply:
         """Apply a click and say what became of it."""
@@ -56,18 +62,35 @@ class Desk:
             if not await self._ours(action, channel):
                 self.metrics.callbacks.actions.of(action.kind, "refused").inc()
                 return Reply(toast_for(action.kind, _UNKNOWN_CARD, None), None)
-            acted = await self.store.act(action, self.now())
+            access = access_of(self.setting().policy, action.actor, channel, self.lists)
+            acted = await self.store.act(action, self.now(), access)
         except StoreError:
             self.log.exception("click not stored", incident=action.incident)
             self.metrics.callbacks.actions.of(action.kind, "failed").inc()
             return Reply(NOT_KEPT, None)
         self.metrics.callbacks.actions.of(action.kind, outcome_of(acted.verdict.reason)).inc()
+        self._count_refusals(acted.verdict, action)
         if acted.verdict.incident is not None:
             self.wake()
         snapshot = await self._after(acted, action)
         incident = None if snapshot is None else snapshot.incident
-        toast = self._outcome(acted, snapshot) or toast_for(action.kind, acted.verdict, incident)
+        toast = (
+            self._outcome(acted, snapshot)
+            or _refusal(acted.verdict, channel)
+            or toast_for(action.kind, acted.verdict, incident)
+        )
         return Reply(toast, self._draw(acted, snapshot, channel), _trace(acted))
+
+    def _count_refusals(self, verdict: Verdict, action: Action) -> None:
+        if verdict.ruling is not None:
+            self.metrics.callbacks.refusals.of(action.kind, verdict.ruling.reason).inc()
+            self.log.info(
+                "click not permitted",
+                action=action.kind,
+                incident=action.incident,
+                actor=action.actor.open_id,
+                why=verdict.ruling.reason,
+            )
 
     async def _ours(self, action: Action, channel: Channel) -> bool:
         """Whether the clicked card is one that this very app shows for this incident."""
@@ -121,6 +144,13 @@ class Desk:
             # The click is kept and must be answered: a patch will try to show it again.
             self.log.exception("card cannot be drawn", card=card.id)
             return None
+
+
+def _refusal(verdict: Verdict, channel: Channel) -> Toast | None:
+    if verdict.ruling is None or verdict.done:
+        return None
+    name_of = channel.known_name if isinstance(channel, Directory) else lambda _: ""
+    return refusal_toast(verdict.ruling, name_of)
 
 
 def _source(snapshot: Snapshot) -> str:

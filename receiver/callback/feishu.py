@@ -12,7 +12,8 @@ from starlette.responses import Response
 from structlog.typing import FilteringBoundLogger
 
 from receiver.callback.desk import Desk, Reply
-from receiver.callback.toasts import NOT_KEPT, UNDERSTOOD_NOTHING, Toast
+from receiver.callback.toast import Toast
+from receiver.callback.toasts import NOT_KEPT, UNDERSTOOD_NOTHING
 from receiver.channels.feishu.callback import (
     BODY_LIMIT,
     FRESH,
@@ -152,6 +153,7 @@ class FeishuCallback:
             duration=_field(click, DURATION_FIELD),
             comment=_field(click, COMMENT_FIELD),
             trace=means.tracing.traceparent_of(span),
+            place=f"{app.channel.name}:{click.chat_id}",
         )
         reply = await means.desk.answer(action, app.channel)
         span.set_attributes({attributes.ACTION: action.kind, attributes.INCIDENT: action.incident})

@@ -1,20 +1,10 @@
 """What a clicker is told at once, in both languages."""
 
-from typing import NamedTuple
-
+from receiver.callback.toast import Toast
 from receiver.domain.action import ActionKind, Verdict
 from receiver.domain.incident import Incident, Kind
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import Silence, SilenceState
-
-
-class Toast(NamedTuple):
-    """A short message over the chat; ``kind`` is info, success, warning or error."""
-
-    kind: str
-    zh: str
-    en: str
-
 
 _DONE: dict[ActionKind, Toast] = {
     ActionKind.ACKNOWLEDGE: Toast("success", "已认领", "Acknowledged"),
@@ -67,6 +57,19 @@ _REASONS: dict[ActionReason, Toast] = {
         "告警已变化,请核对新的标签后再静默",
         "The alerts changed meanwhile: look at the labels again, then silence",
     ),
+    # Without the ruling, whose words are more exact.
+    ActionReason.NOT_PERMITTED: Toast("error", "没有权限", "Not permitted by the policy"),
+    ActionReason.UNKNOWN_PERSON: Toast(
+        "warning",
+        "尚未查到相关用户,请一分钟后再试",
+        "It is not known yet who may: try again in a minute",
+    ),
+    ActionReason.TOO_WIDE: Toast(
+        "error", "静默范围超出权限", "No rule permits you to silence this much"
+    ),
+    ActionReason.TOO_LONG: Toast(
+        "error", "静默时间超出权限", "No rule permits you to silence for so long"
+    ),
 }
 # The same reasons, where the card is a storm's.
 _DIGEST: dict[ActionReason, Toast] = {
@@ -103,6 +106,8 @@ def already_acknowledged(incident: Incident) -> Toast:
 def acknowledged_all(verdict: Verdict) -> Toast:
     """Say how many incidents of a digest somebody owns now, and how many needed no owner."""
     zh, en = f"已认领 {verdict.done} 个事件", f"Acknowledged {verdict.done}"
+    if verdict.refused:
+        zh, en = f"{zh},{verdict.refused} 个没有权限", f"{en}; {verdict.refused} not permitted"
     if not verdict.left:
         return Toast("success", zh, en)
     return Toast(

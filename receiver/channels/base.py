@@ -89,6 +89,17 @@ class Spreads(Protocol):
         """Return how many ms a card that is not critical waits; 0 at most moments."""
 
 
+@runtime_checkable
+class Directory(Protocol):
+    """A channel that knows whose an e-mail address is, and what people are called; at once."""
+
+    def known_person(self, email: str) -> str | None:
+        """Return an address's id, empty where nobody has it; None while that is not known."""
+
+    def known_name(self, open_id: str) -> str:
+        """Return a person's name, or an empty text."""
+
+
 class Quota(NamedTuple):
     """Who pays for a channel's calls, and how many a month there are; 0 when any number is."""
 

@@ -22,6 +22,7 @@ from receiver.config.kinds import (
     size,
 )
 from receiver.config.place import Place
+from receiver.config.policies import rule_kind
 from receiver.config.secret_kinds import SECRET, TOKEN, WEBHOOK_URL
 from receiver.config.section import either, section
 from receiver.config.targets import BOT_MARKS, PLACED, TARGET, check_route
@@ -260,6 +261,7 @@ ROOT: Kind[Config] = section(
         "log": choice(*LOG_LEVELS),
         "templates": TEMPLATES,
         "links": listed(LINK, once=False),
+        "policy": listed(rule_kind(MATCHER), once=False),
     },
 )
 

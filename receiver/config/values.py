@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from receiver.config.secret import Secret
 from receiver.domain.incident import FLAP_WINDOW
 from receiver.domain.matcher import Matcher
+from receiver.domain.policy import Rule
 from receiver.domain.reason import NotifyReason
 from receiver.domain.severity import SeverityScale
 
@@ -230,6 +231,7 @@ class Config:
     log: str = "info"
     templates: Templates = Templates()
     links: tuple[LinkConfig, ...] = ()
+    policy: tuple[Rule, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def differences(self, other: "Config") -> tuple[str, ...]:

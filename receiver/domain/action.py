@@ -6,6 +6,7 @@ from enum import StrEnum
 from receiver.domain.incident import Incident, Line, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
+from receiver.domain.ruling import Ruling
 from receiver.domain.silence import COMMENT_LIMIT, GROUP_SCOPE, Silence
 
 
@@ -36,6 +37,7 @@ class Action:
     silence: str = ""  # for unsilence: the silence's id, or empty for all
     trace: str = ""
     revision: int = 0  # of a digest, as clicked: what it showed then is acted on
+    place: str = ""  # where it was clicked: the app's name and the chat, as in targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Verdict:
     members: tuple[Member, ...] = ()  # alerts that the action itself ends
     done: int = 0  # of a digest: the incidents that the action changed,
     left: int = 0  # and those that it left as they were
+    ruling: Ruling | None = None  # of the policy, where it refused: what would help
+    refused: int = 0  # of a digest: the incidents that the policy kept from the clicker
 
 
 def raise_revision(incident: Incident, now: int, trace: str) -> Incident:

@@ -77,6 +77,11 @@ class ActionReason(StrEnum):
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_CHOICE = "unknown_choice"
     CHANGED = "changed"  # what a digest's silence would mute is no longer what it showed
+    # What the policy refuses.
+    NOT_PERMITTED = "not_permitted"
+    UNKNOWN_PERSON = "unknown_person"
+    TOO_WIDE = "too_wide"
+    TOO_LONG = "too_long"
 
 
 class State(StrEnum):

@@ -12,6 +12,7 @@ from receiver.domain.card import (
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Member, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
+from receiver.domain.policy import FREE, Access
 from receiver.domain.reason import BodyReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
@@ -198,8 +199,8 @@ class Store(Protocol):
     async def quarantine(self, source: str, body: bytes, problem: str, now: int) -> bool:
         """Keep a body that cannot be applied; False when the room for such bodies is used up."""
 
-    async def act(self, action: Action, now: int) -> Acted:
-        """Apply a click, before any body that waits."""
+    async def act(self, action: Action, now: int, access: Access = FREE) -> Acted:
+        """Apply a click if the policy permits it, before any body that waits."""
 
     async def conclude(self, told: Conclusion, now: int) -> Snapshot | None:
         """Keep Alertmanager's answer about a silence; None when it changes nothing."""

@@ -19,6 +19,7 @@ from receiver.domain.card import (
 from receiver.domain.decide import decide
 from receiver.domain.history import recall
 from receiver.domain.incident import Change, Kind, Member, Notice, Rules
+from receiver.domain.policy import Access, admit, touched
 from receiver.domain.reason import ActionReason, BodyReason
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion, conclude, lapse
@@ -33,6 +34,7 @@ from receiver.store.holders import Holders
 from receiver.store.rows import (
     keep_change,
     keep_incident,
+    keep_lines,
     keep_members,
     last_owner,
     load_card,
@@ -117,14 +119,14 @@ def quarantine(db: Connection, source: str, body: bytes, problem: str, now: int)
     return True
 
 
-def act(db: Connection, action: Action, now: int) -> Acted:
-    """Apply a click once."""
+def act(db: Connection, action: Action, now: int, access: Access) -> Acted:
+    """Apply a click once, if the policy permits it."""
     card = load_card(db, action.card) if action.card else None
     snapshot = load_snapshot(db, action.incident)
     if snapshot is None or (action.card and (card is None or card.incident != action.incident)):
         return Acted(verdict=Verdict(reason=ActionReason.UNKNOWN_CARD))
     if db.execute(sql.ACTION, (action.id,)).fetchone() is None:
-        verdict = _judge(db, snapshot, card, action, now)
+        verdict = _judge(db, snapshot, card, action, now, access)
         _keep_action(db, action, verdict, now)
     else:
         verdict = Verdict(reason=ActionReason.REPEATED)
@@ -133,6 +135,8 @@ def act(db: Connection, action: Action, now: int) -> Acted:
         keep_incident(db, verdict.incident, verdict.lines, now)
         for silence in verdict.silences:
             db.execute(sql.PUT_INTENT, (silence.id, action.incident))
+    else:
+        keep_lines(db, action.incident, verdict.lines, now, action.trace)
     busy = card is not None and _busy(card)
     patience = ANSWER_WITHIN if verdict.silences else 0
     return Acted(
@@ -144,13 +148,19 @@ def act(db: Connection, action: Action, now: int) -> Acted:
 
 
 def _judge(
-    db: Connection, snapshot: Snapshot, card: Card | None, action: Action, now: int
+    db: Connection,
+    snapshot: Snapshot,
+    card: Card | None,
+    action: Action,
+    now: int,
+    access: Access,
 ) -> Verdict:
     if card is not None and action.generation and action.generation != card.generation:
         return Verdict(reason=ActionReason.OLD_CARD)
     if snapshot.incident.kind is Kind.DIGEST:
-        return act_on(db, snapshot.incident, action, now)
-    return decide(snapshot.incident, snapshot.members, action, now)
+        return act_on(db, snapshot.incident, action, now, access)
+    verdict = decide(snapshot.incident, snapshot.members, action, now)
+    return admit(access, action, verdict, touched(snapshot.incident, snapshot.members), now)
 
 
 def _keep_action(db: Connection, action: Action, verdict: Verdict, now: int) -> None:

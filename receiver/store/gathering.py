@@ -22,6 +22,7 @@ from receiver.domain.digest import (
 )
 from receiver.domain.digest import gather as drawn
 from receiver.domain.incident import Incident, Kind, Line, Placement
+from receiver.domain.policy import FREE, Access, Touched, admit, touched
 from receiver.domain.reason import ActionReason
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import Silence
@@ -272,32 +273,59 @@ def tell(db: Connection, number: int, revision: int, target: str, now: int) -> N
         db.execute(sql.TOLD, (number, incident, episodes))
 
 
-def act_on(db: Connection, known: Incident, action: Action, now: int) -> Verdict:
-    """Apply a click on a digest to what it showed when it was clicked."""
+def act_on(
+    db: Connection, known: Incident, action: Action, now: int, access: Access = FREE
+) -> Verdict:
+    """Apply a click on a digest to what it showed then, as far as the policy permits it."""
     clicked = _as_of(db, known.id, action.revision or known.revision)
     verdict = decide_digest(known, clicked, action, now)
     if verdict.incident is None:
         return verdict
-    done = 0
+    done = refused = 0
     if action.kind is ActionKind.ACKNOWLEDGE:
-        done = sum(_acknowledge(db, one, action, now) for one in clicked.gathered)
-    left = len(clicked.gathered) - done
-    if action.kind is ActionKind.ACKNOWLEDGE and not done:
-        return Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED, left=left)
+        each = [_acknowledge(db, one, action, now, access) for one in clicked.gathered]
+        done = sum(one is not None and one.incident is not None for one in each)
+        kept = [one for one in each if one is not None and one.ruling is not None]
+        refused, left = len(kept), len(clicked.gathered) - done - len(kept)
+        if not done and kept:
+            return replace(kept[0], refused=refused, left=left)
+        if not done:
+            return Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED, left=left)
+    else:
+        left = len(clicked.gathered)
+        verdict = admit(access, action, verdict, _touched(db, clicked, verdict.incident), now)
+    if verdict.incident is None:
+        return verdict
     _follow(db, known.id, verdict.incident.revision, now)
     seen = verdict.incident._replace(updated=known.updated + 1)
-    return replace(verdict, incident=seen, done=done, left=left)
+    return replace(verdict, incident=seen, done=done, left=left, refused=refused)
 
 
-def _acknowledge(db: Connection, one: Gathered, action: Action, now: int) -> bool:
+def _acknowledge(
+    db: Connection, one: Gathered, action: Action, now: int, access: Access
+) -> Verdict | None:
+    """Acknowledge one gathered incident; a refusal leaves a line there."""
     snapshot = load_snapshot(db, one.incident)
     if snapshot is None:
-        return False
+        return None
     verdict = decide(snapshot.incident, snapshot.members, action, now)
+    what = touched(snapshot.incident, snapshot.members)
+    verdict = admit(access, action, verdict, what, now)
     if verdict.incident is None:
-        return False
-    keep_incident(db, verdict.incident, verdict.lines, now)
-    return True
+        keep_lines(db, one.incident, verdict.lines, now, action.trace)
+    else:
+        keep_incident(db, verdict.incident, verdict.lines, now)
+    return verdict
+
+
+def _touched(db: Connection, clicked: Digest, after: Incident) -> Touched:
+    """Return what a click on a whole digest touches: the alerts of all that it showed."""
+    found = [load_snapshot(db, one.incident) for one in clicked.gathered]
+    parts = [touched(one.incident, one.members) for one in found if one is not None]
+    receivers = {part.common["receiver"] for part in parts}
+    common = {"source": after.source, "receiver": receivers.pop() if len(receivers) == 1 else ""}
+    labels = tuple(each for part in parts for each in part.labels)
+    return Touched(labels or (common,), common=common)
 
 
 def share(db: Connection, told: Incident, silence: Silence, now: int) -> None:

@@ -16,6 +16,7 @@ from receiver.domain.card import (
 )
 from receiver.domain.incident import Incident, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
+from receiver.domain.policy import FREE, Access
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
@@ -114,9 +115,11 @@ class SqliteStore:
             partial(changes.quarantine, source=source, body=body, problem=problem, now=now)
         )
 
-    async def act(self, action: Action, now: int) -> Acted:
+    async def act(self, action: Action, now: int, access: Access = FREE) -> Acted:
         """Apply a click (see the protocol)."""
-        return await self._writer.submit_first(partial(changes.act, action=action, now=now))
+        return await self._writer.submit_first(
+            partial(changes.act, action=action, now=now, access=access)
+        )
 
     async def conclude(self, told: Conclusion, now: int) -> Snapshot | None:
         """Keep Alertmanager's answer (see the protocol)."""

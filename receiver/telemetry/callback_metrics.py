@@ -11,6 +11,7 @@ from receiver.telemetry.labels import (
     ALERTMANAGER_CALLS,
     ALERTMANAGER_OUTCOMES,
     CALLBACK_OUTCOMES,
+    REFUSALS,
     SILENCE_OUTCOMES,
     TOKEN_OUTCOMES,
     Labels,
@@ -41,6 +42,11 @@ class Callbacks:
             "receiver_actions",
             "What people asked for, by what became of it.",
             {"action": ACTIONS, "outcome": ACTION_OUTCOMES},
+        )
+        self.refusals = build.counter(
+            "receiver_refusals",
+            "Clicks that the policy did not permit, by the reason.",
+            {"action": ACTIONS, "reason": REFUSALS},
         )
         self.token_refreshes = build.counter(
             "receiver_token_refreshes",

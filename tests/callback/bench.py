@@ -28,6 +28,7 @@ from receiver.domain.card import Ability
 from receiver.domain.incident import Kind, Notice, Placement, Rules
 from receiver.domain.outcome import Delivered
 from receiver.domain.person import Actor
+from receiver.domain.policy import Policy
 from receiver.domain.settle import Sent
 from receiver.domain.severity import SeverityScale
 from receiver.sandbox.crypto import encrypt, signature
@@ -79,6 +80,7 @@ class Bench:
     clicks: int = 0
     shut_already: bool = False
     apps: dict[str, CallbackApp] = field(default_factory=dict)
+    rules: list[Policy] = field(default_factory=list)  # the last one is in force
 
     async def shut(self) -> None:
         """Close the store, once."""
@@ -126,6 +128,7 @@ class Bench:
             card=1,
             generation=1,
             duration="1h" if kind is ActionKind.SILENCE else "",
+            place=TARGET,
         )
         return replace(made, **keys)
 
@@ -212,11 +215,17 @@ Open = Callable[..., SqliteStore]
 
 @asynccontextmanager
 async def bench(
-    folder: Path, *, alertmanager: str = "", open_store: Open = SqliteStore, fire: bool = True
+    folder: Path,
+    *,
+    alertmanager: str = "",
+    open_store: Open = SqliteStore,
+    fire: bool = True,
+    policy: Policy = Policy(),  # noqa: B008  (never changes)
 ) -> AsyncIterator[Bench]:
     """Set up a desk; without ``alertmanager`` the source is not configured."""
     async with AsyncExitStack() as stack:
         made = await _assemble(folder, alertmanager, open_store, stack)
+        made.rules.append(policy)
         if fire:
             await made.fire()
             await made.show()
@@ -278,7 +287,9 @@ async def _assemble(
         metrics=metrics,
         now=clock.now,
         wake=lambda: woken.append(clock.at),
-        setting=lambda: Setting(scale=SeverityScale(), source_urls=lambda _: "http://am.test"),
+        setting=lambda: Setting(
+            scale=SeverityScale(), source_urls=lambda _: "http://am.test", policy=made.rules[-1]
+        ),
         log=logs("callback"),
     )
     apps = {"ops": CallbackApp(keys=KEYS, channel=channel)}

@@ -25,6 +25,7 @@ from receiver.domain.reason import ActionReason
 from receiver.domain.silence import SilenceState
 from receiver.store.base import Snapshot, Unavailable
 from receiver.store.sqlite import SqliteStore
+from receiver.telemetry.labels import REFUSALS
 from receiver.telemetry.logs import build_logging
 from receiver.telemetry.tracing import build_tracing
 from tests.app.held import held_alertmanager
@@ -106,8 +107,10 @@ SCENES: dict[ActionReason, tuple[ActionKind, Scene]] = {
 
 
 def test_every_reason_has_a_scene() -> None:
-    # A digest alone changes under a click: its tests are beside this file.
-    assert set(SCENES) | {ActionReason.REQUESTED, ActionReason.CHANGED} == set(ActionReason)
+    # A digest alone changes under a click, and what the policy refuses has words of its own:
+    # their tests are beside this file.
+    elsewhere = {ActionReason.REQUESTED, ActionReason.CHANGED, *map(ActionReason, REFUSALS)}
+    assert set(SCENES) | elsewhere == set(ActionReason)
 
 
 @pytest.mark.parametrize("reason", SCENES, ids=str)

@@ -20,6 +20,7 @@ from receiver.domain.card import (
 )
 from receiver.domain.incident import Notice, Placement, Rules
 from receiver.domain.outcome import Delivered
+from receiver.domain.policy import Policy
 from receiver.domain.settle import Sent
 from receiver.domain.silence import SHARED_SCOPE, SilenceState
 from receiver.store.base import Snapshot
@@ -116,9 +117,13 @@ class Storm:
 
 
 @asynccontextmanager
-async def storm(folder: Path, alertmanager: str = "") -> AsyncIterator[Storm]:
+async def storm(
+    folder: Path,
+    alertmanager: str = "",
+    policy: Policy = Policy(),  # noqa: B008  (never changes)
+) -> AsyncIterator[Storm]:
     """Set up a desk with a digest of ``MANY`` incidents on its card."""
-    async with bench(folder, alertmanager=alertmanager, fire=False) as at:
+    async with bench(folder, alertmanager=alertmanager, fire=False, policy=policy) as at:
         made = Storm(at)
         for number in range(1, MANY + 1):
             await made.body(number)

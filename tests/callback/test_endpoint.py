@@ -16,6 +16,7 @@ from receiver.channels.feishu.callback import BODY_LIMIT, FRESH
 from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.value import VERSION, action_value
 from receiver.domain.action import Action, ActionKind
+from receiver.domain.policy import FREE, Access
 from receiver.domain.silence import SilenceState
 from receiver.store.base import Acted, Unavailable
 from receiver.store.sqlite import SqliteStore
@@ -160,10 +161,10 @@ class Held(SqliteStore):
     kept = True
     released: asyncio.Event
 
-    async def act(self, action: Action, now: int) -> Acted:
+    async def act(self, action: Action, now: int, access: Access = FREE) -> Acted:
         """Keep the click, or not, and never say so."""
         if self.kept:
-            await super().act(action, now)
+            await super().act(action, now, access)
         await self.released.wait()
         raise Unavailable("timeout")
 
@@ -171,9 +172,9 @@ class Held(SqliteStore):
 class Lost(SqliteStore):
     """A store that keeps a click, and cannot say so."""
 
-    async def act(self, action: Action, now: int) -> Acted:
+    async def act(self, action: Action, now: int, access: Access = FREE) -> Acted:
         """Keep it; the answer is lost."""
-        await super().act(action, now)
+        await super().act(action, now, access)
         raise Unavailable("timeout", "the store did not commit in time")
 
 

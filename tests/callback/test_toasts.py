@@ -6,10 +6,10 @@ import re
 import msgspec
 import pytest
 
+from receiver.callback.toast import Toast
 from receiver.callback.toasts import (
     NOT_KEPT,
     UNDERSTOOD_NOTHING,
-    Toast,
     outcome_of,
     silence_toast,
     toast_for,

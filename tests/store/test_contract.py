@@ -3,6 +3,7 @@
 from tests.store.contract import Bodies, Cards, Clicks, Records
 from tests.store.contract_history import Histories
 from tests.store.contract_later import Leases, Lives, Routes
+from tests.store.contract_policy import Policies
 from tests.store.contract_storm import Accounts, Fallbacks, Storms
 
 
@@ -48,3 +49,7 @@ class TestFallbacks(Fallbacks):
 
 class TestAccounts(Accounts):
     """Promise 12."""
+
+
+class TestPolicies(Policies):
+    """Promise 6, for what the policy permits."""

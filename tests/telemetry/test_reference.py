@@ -11,6 +11,7 @@ from receiver.deliver.circuit import Cause
 from receiver.domain.action import ActionKind
 from receiver.domain.card import Call
 from receiver.domain.reason import CardReason
+from receiver.domain.ruling import PolicyReason
 from receiver.domain.units import UnitState
 from receiver.store.changes import RETENTION
 from receiver.telemetry import attributes
@@ -21,6 +22,7 @@ from receiver.telemetry.labels import (
     CIRCUIT_REASONS,
     FEISHU_APP,
     FEISHU_BOT,
+    REFUSALS,
     SUPPRESSION_REASONS,
     UNIT_STATES,
 )
@@ -59,6 +61,7 @@ def test_an_attribute_is_documented(constant: str) -> None:
 
 def test_the_words_are_the_domains() -> None:
     assert tuple(ActionKind) == ACTIONS
+    assert {*REFUSALS, PolicyReason.PERMITTED} == set(PolicyReason)
     assert {*FEISHU_APP.calls, *FEISHU_BOT.calls} == set(Call)
     assert set(ALERTMANAGER_CALLS) == set(AlertmanagerCall)
     assert set(ALERTMANAGER_OUTCOMES) == set(Result)

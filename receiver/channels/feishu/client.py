@@ -3,7 +3,7 @@
 https://open.feishu.cn/document/server-docs/im-v1/message/create
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
@@ -118,6 +118,14 @@ class FeishuApp(Channel, Edits, Metered):
     async def people(self, mention: Sequence[str]) -> tuple[str, ...]:
         """Resolve mentions to open_ids, or ``all``; unknown ones are logged and dropped."""
         return await self._people.resolve(mention)
+
+    async def learn_people(self, emails: Collection[str]) -> None:
+        """Look addresses up in the directory, where that was not done lately."""
+        await self._people.learn(emails)
+
+    def known_person(self, email: str) -> str | None:
+        """Return the open_id behind an address, empty where nobody has it, None while unknown."""
+        return self._people.known(email)
 
     def known_name(self, open_id: str) -> str:
         """Return a person's name if it is known already, else an empty text; at once."""

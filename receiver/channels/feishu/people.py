@@ -5,7 +5,7 @@ https://open.feishu.cn/document/server-docs/contact-v3/user/batch_get_id
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -32,6 +32,7 @@ class _Known(NamedTuple):
 
     open_id: str
     until: int
+    answered: bool = True  # by the directory, now or before
 
 
 class _User(msgspec.Struct):
@@ -68,6 +69,20 @@ class People:
             if not who:
                 self._ports.log.warning("mention dropped: no such person", mention=entry)
         return tuple(dict.fromkeys(who for who in found.values() if who))
+
+    async def learn(self, emails: Collection[str]) -> None:
+        """Look these addresses up where they are not known, for ``known``; takes the budget."""
+        await self._learn(set(emails))
+        for mail in emails:
+            if self.known(mail) == "":
+                self._ports.log.warning(
+                    "nobody has this address: its rules do not apply", mail=mail
+                )
+
+    def known(self, email: str) -> str | None:
+        """Return an address's open_id, empty where nobody has it; None while that is not known."""
+        known = self._known.get(email)
+        return None if known is None or not known.answered else known.open_id
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -107,8 +122,8 @@ class People:
 
     def _learned(self, mail: str, found: dict[str, str] | None, now: int) -> _Known:
         if found is None:
-            before = self._known.get(mail)
-            return _Known(before.open_id if before is not None else "", now + FAILURE_LIFE)
+            before = self._known.get(mail, _Known("", 0, answered=False))
+            return before._replace(until=now + FAILURE_LIFE)
         open_id = found.get(mail.lower(), "")
         return _Known(open_id, now + (HIT_LIFE if open_id else MISS_LIFE))
 

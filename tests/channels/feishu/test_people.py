@@ -207,3 +207,28 @@ async def test_a_name_is_of_bounded_length() -> None:
     async with scene() as here, names(here) as known:
         here.sandbox.state.users[LI].name = "x" * 10_000
         assert len(await known.find(LI, CHAT)) == 100
+
+
+async def test_whose_an_address_is_is_known_once_it_was_learned() -> None:
+    async with scene() as here, people(here) as known:
+        assert known.known("li@example.com") is None
+        await known.learn(["li@example.com", "nobody@example.com"])
+        assert known.known("li@example.com") == LI
+        assert known.known("nobody@example.com") == ""
+        assert here.calls("batch_get_id") == 1
+        told = [json.loads(line).get("mail") for line in here.parts.log.splitlines()]
+        assert [mail for mail in told if mail] == ["nobody@example.com"]
+
+
+async def test_trouble_leaves_it_open_whose_an_address_is_until_there_is_an_answer() -> None:
+    async with scene() as here, people(here) as known:
+        here.sandbox.state.fault("batch_get_id", "html")
+        await known.learn(["li@example.com"])
+        assert known.known("li@example.com") is None
+        here.clock.advance(MINUTE)
+        await known.learn(["li@example.com"])
+        assert known.known("li@example.com") == LI
+        here.clock.advance(24 * HOUR)
+        here.sandbox.state.fault("batch_get_id", "html")
+        await known.learn(["li@example.com"])
+        assert known.known("li@example.com") == LI

@@ -1,0 +1,68 @@
+"""The rules of the policy: what they become, and what is said of wrong ones."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from receiver.domain.matcher import parse_matcher
+from receiver.domain.policy import Permission, Rule
+from tests.config.made import WHOLE, added, made
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_a_rule_is_read() -> None:
+    text = (
+        "policy:\n  - who: [Li@Example.com, ou_1, on_1, 'chat:oc_1', 'oncall:db', all]\n"
+        "    may: [silence, acknowledge]\n    match: [team=db]\n    longest: 1d\n"
+        "  - {who: [all], may: [all]}\n"
+    )
+    first, second = made(WHOLE + text).policy
+    assert first == Rule(
+        who=("li@example.com", "ou_1", "on_1", "chat:oc_1", "oncall:db", "all"),
+        may=frozenset({Permission.SILENCE, Permission.ACKNOWLEDGE}),
+        matchers=(parse_matcher("team=db"),),
+        longest=86_400_000,
+    )
+    assert second == Rule(who=("all",), may=frozenset(Permission))
+
+
+@pytest.mark.parametrize("text", ["", "policy:\n", "policy: []\n"])
+def test_without_rules_there_is_no_policy(text: str) -> None:
+    assert made(WHOLE + text).policy == ()
+
+
+WHO = (
+    "write an open_id (ou_…), a union_id (on_…), an e-mail address, chat:oc_…, oncall:NAME, or all"
+)
+WRONG = {
+    "{who: [li], may: [all]}": f"policy[0].who[0] (line 10): seen 'li'; {WHO}",
+    "{who: ['chat:'], may: [all]}": f"policy[0].who[0] (line 10): seen 'chat:'; {WHO}",
+    "{who: ['oncall:Db'], may: [all]}": f"policy[0].who[0] (line 10): seen 'oncall:Db'; {WHO}",
+    "{who: [], may: [all]}": "policy[0].who (line 10): seen an empty list; name at least one",
+    "{may: [all]}": "policy[0].who (line 10): seen nothing; set who",
+    "{who: [all]}": "policy[0].may (line 10): seen nothing; set may",
+    "{who: [all], may: [all], longest: 1s}": (
+        "policy[0].longest (line 10): seen '1s'; write between 1m and 365d"
+    ),
+    "{who: [all], may: [all], mach: [a=b]}": (
+        "policy[0].mach (line 10): seen an unknown key; did you mean match?"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_wrong_rule_is_named_with_its_cure(text: str) -> None:
+    assert added(f"policy:\n  - {text}") == [WRONG[text]]
+
+
+def test_a_wrong_permission_is_named_with_those_there_are() -> None:
+    (problem,) = added("policy:\n  - {who: [all], may: [delete]}")
+    known = ", ".join([*Permission, "all"])
+    assert problem == f"policy[0].may[0] (line 10): seen 'delete'; write one of {known}"
+
+
+def test_the_guides_example_is_read() -> None:
+    (text,) = re.findall(r"```yaml\n(.+?)```", (DOCS / "policy.md").read_text(), re.DOTALL)
+    assert len(made(WHOLE + text).policy) == 3

@@ -1,0 +1,89 @@
+"""The promises about clicks, where a policy says who may do what."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from receiver.domain.action import ActionKind
+from receiver.domain.policy import Access, Permission, Policy, Rule
+from receiver.domain.reason import ActionReason
+from receiver.domain.silence import SilenceState
+from receiver.domain.silencing import Conclusion
+from receiver.store.base import Snapshot, Store
+from tests.domain.made import HOUR, NOW
+from tests.store.engines import Engine
+from tests.store.made import click, open_one
+
+ONLY_WANG = Access(Policy((Rule(who=("ou_wang",), may=frozenset(Permission)),)))
+SHORT = Access(Policy((Rule(who=("all",), may=frozenset(Permission), longest=HOUR // 2),)))
+
+
+async def known(store: Store) -> Snapshot:
+    """Return the incident."""
+    found = await store.snapshot(1)
+    assert found is not None
+    return found
+
+
+class Policies:
+    """A refusal changes nothing but the timeline, and is as final as any other answer."""
+
+    @pytest.mark.parametrize("kind", ActionKind)
+    async def test_a_refused_click_leaves_a_line_alone(
+        self, store: Store, kind: ActionKind
+    ) -> None:
+        """Whatever the click, nothing is changed and Alertmanager is asked for nothing."""
+        await open_one(store)
+        await store.act(click(ActionKind.SILENCE, "a0"), NOW)
+        told = Conclusion(incident=1, silence="a0", state=SilenceState.ACTIVE, silence_id="s-0")
+        await store.conclude(told, NOW)
+        if kind is ActionKind.UNACKNOWLEDGE:
+            await store.act(click(ActionKind.ACKNOWLEDGE, "a9"), NOW)
+        before, lines = await known(store), await store.timeline(1)
+        asked = replace(click(kind), scope=before.members[0].fingerprint)
+        acted = await store.act(asked, NOW, ONLY_WANG)
+        assert acted.verdict.reason is ActionReason.NOT_PERMITTED
+        assert await known(store) == before
+        assert await store.intents() == []
+        *others, line = await store.timeline(1)
+        assert others == lines
+        assert (line.kind, line.actor) == ("refused", "Li")
+        assert line.detail == f"{kind}: not_permitted"
+
+    async def test_6_a_refused_click_stays_refused(self, engine: Engine) -> None:
+        """Rules that change later do not bring an old click to life."""
+        store = engine.open()
+        await open_one(store)
+        action = click(ActionKind.ACKNOWLEDGE)
+        acted = await asyncio.gather(*(store.act(action, NOW, ONLY_WANG) for _ in range(16)))
+        reasons = sorted(one.verdict.reason for one in acted)
+        assert reasons == ["not_permitted"] + ["repeated"] * 15
+        await store.close()
+        again = engine.open()
+        assert (await again.act(action, NOW)).verdict.reason is ActionReason.REPEATED
+        assert (await known(again)).incident.ack is None
+        assert [line.kind for line in await again.timeline(1)] == ["first", "refused"]
+        await again.close()
+
+    async def test_what_is_permitted_is_done(self, store: Store) -> None:
+        """The rules are asked of the person who clicks."""
+        await open_one(store)
+        action = click(ActionKind.ACKNOWLEDGE)
+        wang = replace(action, actor=replace(action.actor, open_id="ou_wang"))
+        assert (await store.act(wang, NOW, ONLY_WANG)).verdict.reason is ActionReason.DONE
+
+    async def test_a_silence_that_is_too_long_is_not_asked_for(self, store: Store) -> None:
+        """What is refused by its length leaves no intent behind."""
+        await open_one(store)
+        acted = await store.act(click(ActionKind.SILENCE), NOW, SHORT)
+        assert acted.verdict.reason is ActionReason.TOO_LONG
+        assert (await known(store)).incident.silences == ()
+        assert await store.intents() == []
+
+    async def test_what_would_change_nothing_needs_no_permission(self, store: Store) -> None:
+        """Who comes second is told who came first, permitted or not."""
+        await open_one(store)
+        await store.act(click(ActionKind.ACKNOWLEDGE, "a0"), NOW)
+        acted = await store.act(click(ActionKind.ACKNOWLEDGE), NOW, ONLY_WANG)
+        assert acted.verdict.reason is ActionReason.ALREADY_ACKNOWLEDGED
