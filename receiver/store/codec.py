@@ -44,11 +44,6 @@ def decode_member(value: bytes) -> Member:
     return _member.decode(value)
 
 
-def decode_new(value: bytes) -> Card:
-    """Return a card of ``new_card``."""
-    return _card.decode(value)
-
-
 def decode_gathered(value: bytes) -> Gathered:
     """Return an incident as a digest keeps it."""
     return _gathered.decode(value)
@@ -72,12 +67,17 @@ def decode_card(row: CardRow) -> Card:
 
 
 @lru_cache(maxsize=1024)
-def new_card(placement: Placement, *, plain: bool, base: int = 0, moved_from: str = "") -> bytes:
-    """Return the value of a card that nothing has happened to yet.
+def encoded_new(placement: Placement, *, plain: bool, base: int = 0) -> bytes:
+    """Return the value of a new card: most are alike, but for their numbers."""
+    return encode(new_card(placement, plain=plain, base=base))
+
+
+def new_card(placement: Placement, *, plain: bool, base: int = 0, moved_from: str = "") -> Card:
+    """Return a card that nothing has happened to yet.
 
     ``base`` is how many of its incident's episodes are not its own.
     """
-    card = Card(
+    return Card(
         id=0,
         incident=0,
         target=placement.target,
@@ -88,4 +88,3 @@ def new_card(placement: Placement, *, plain: bool, base: int = 0, moved_from: st
         fallback=placement.fallback,
         moved_from=moved_from,
     )
-    return encode(card)

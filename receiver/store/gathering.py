@@ -332,17 +332,17 @@ def share(db: Connection, told: Incident, silence: Silence, now: int) -> None:
     """Note what became of a silence in every incident that knows it through a digest."""
     numbers = [row[0] for row in db.execute(sql.DIGESTS_OF, (told.id,)).fetchall()]
     if told.kind is Kind.DIGEST:
-        mirror(db, told.id, silence, now)
+        _mirror(db, told.id, silence, now)
     for number in numbers:
         snapshot = load_snapshot(db, number)
         known = () if snapshot is None else snapshot.incident.silences
         if snapshot is not None and any(one.id == silence.id for one in known):
             after = put_silences(snapshot.incident, (silence,))
             keep_incident(db, raised(after, now, "")._replace(updated=after.updated + 1), (), now)
-            mirror(db, number, silence, now)
+            _mirror(db, number, silence, now)
 
 
-def mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
+def _mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
     """Note a digest's silence in all that it mutes: their own cards must say so."""
     for (incident,) in db.execute(sql.GATHERED_INCIDENTS, (number,)).fetchall():
         snapshot = load_snapshot(db, incident)

@@ -21,7 +21,7 @@ from receiver.domain.units import Units, bury, give_away
 from receiver.store import statements as sql
 from receiver.store.accounts import accept
 from receiver.store.base import Snapshot
-from receiver.store.codec import decode_card, decode_new, encode, new_card
+from receiver.store.codec import decode_card, encode, new_card
 from receiver.store.rows import (
     insert_card,
     keep_lines,
@@ -45,10 +45,7 @@ def abandon(db: Connection, number: int, rejected: Rejected, now: int) -> Settle
     snapshot = None if card is None else load_snapshot(db, card.incident)
     if card is None or snapshot is None:
         return None
-    if card.state is not CardState.OPEN:
-        put_card(db, replace(card, due_at=None))
-        return None
-    if _idle(card, snapshot, now):
+    if card.state is not CardState.OPEN or _idle(card, snapshot, now):
         put_card(db, replace(card, due_at=None))
         return None
     return give_up(db, card, dead_letter(card, rejected, snapshot.incident.joined), now, "")
@@ -98,13 +95,11 @@ def _take_over(
     """Make the card in the fallback target; what was not shown yet is pending there."""
     unshown = units.suppressed - card.units.suppressed
     placement = Placement(target, card.mention, card.notify)
-    fresh = decode_new(
-        new_card(
-            placement,
-            plain=incident.plain,
-            base=incident.joined - unshown,
-            moved_from=card.target,
-        )
+    fresh = new_card(
+        placement,
+        plain=incident.plain,
+        base=incident.joined - unshown,
+        moved_from=card.target,
     )
     told = card.quiet or card.units.digested > 0  # a digest told of it: nobody is called again
     value = encode(replace(fresh, quiet=told))

@@ -20,7 +20,7 @@ from receiver.store.codec import (
     decode_incident,
     decode_member,
     encode,
-    new_card,
+    encoded_new,
 )
 
 Connection = sqlite3.Connection
@@ -142,7 +142,7 @@ def place(
     made = 0
     for wanted in placements:
         placement = _settled(db, number, wanted) if wanted.others else wanted
-        value = new_card(placement, plain=incident.plain, base=base)
+        value = encoded_new(placement, plain=incident.plain, base=base)
         if insert_card(db, number, incident, placement.target, value, now):
             made += 1
         else:

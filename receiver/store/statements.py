@@ -114,7 +114,6 @@ GATHERED_AS_OF = f"SELECT value FROM gathered WHERE digest = ?1 AND {_THEN}"
 GATHERED_INCIDENTS = "SELECT incident FROM gathered WHERE digest = ? AND parted IS NULL"
 GATHERED_CARDS = "SELECT card, told FROM gathered WHERE digest = ? AND parted IS NULL"
 DIGESTS_OF = "SELECT digest FROM gathered WHERE incident = ?"
-COUNT_GATHERED = "SELECT COUNT(*) FROM gathered WHERE digest = ? AND parted IS NULL"
 UNTOLD = (
     "SELECT incident, card, episodes, told FROM gathered"
     " WHERE digest = ? AND changed <= ? AND told < episodes"
