@@ -1,4 +1,4 @@
-"""The commands: serve, check, replay, selfcheck, demo, sandbox, render."""
+"""The commands: serve, check, doctor, replay, selfcheck, demo, sandbox, render."""
 
 import asyncio
 import contextlib
@@ -128,6 +128,21 @@ def selfcheck(path: Path) -> None:
             "the totals are not what the rows say: keep a copy of the store, and report this"
         )
     click.echo("everything is accounted for")
+
+
+@main.command()
+@config_option
+@click.option("--send", is_flag=True, help="Let group bots post a test message.")
+def doctor(path: Path, *, send: bool) -> None:
+    """Check a live set-up from here, and say what to fix; nothing is changed."""
+    from receiver.app import real_world  # noqa: PLC0415
+    from receiver.doctor import Verdict, examine  # noqa: PLC0415
+
+    found = asyncio.run(examine(path, os.environ, real_world(), send=send))
+    for finding in found:
+        click.echo(str(finding))
+    if any(finding.verdict is Verdict.FAIL for finding in found):
+        raise SystemExit(1)
 
 
 @main.command()

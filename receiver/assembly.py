@@ -132,7 +132,6 @@ class _Maker:
         """Return a source's client."""
         http = build_http()
         self.closing.append(http.aclose)
-        auth = config.basic_auth
         requests = self._tools.metrics.callbacks.alertmanager_requests
         ports = AlertmanagerPorts(
             http=http,
@@ -141,14 +140,7 @@ class _Maker:
             wait=self._tools.wait,
             share=self._tools.luck,
         )
-        source = Source(
-            name=config.name,
-            urls=config.urls,
-            headers=dict(config.headers),
-            basic_auth=None if auth is None else (auth.username, auth.password.reveal()),
-            bearer=_reveal(config.bearer_token),
-        )
-        return AlertmanagerClient(source, ports)
+        return AlertmanagerClient(source_of(config), ports)
 
     def _feishu_ports(self) -> FeishuPorts:
         return FeishuPorts(
@@ -173,6 +165,18 @@ class _Maker:
 
 def _reveal(secret: Secret | None) -> str:
     return "" if secret is None else secret.reveal()
+
+
+def source_of(config: AlertmanagerSource) -> Source:
+    """Return where a source's peers are, and what they are shown."""
+    auth = config.basic_auth
+    return Source(
+        name=config.name,
+        urls=config.urls,
+        headers=dict(config.headers),
+        basic_auth=None if auth is None else (auth.username, auth.password.reveal()),
+        bearer=_reveal(config.bearer_token),
+    )
 
 
 def build(config: Config, tools: Tools, before: Parts | None) -> Parts:
