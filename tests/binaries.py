@@ -15,6 +15,8 @@ PACKAGES = {
     "promtool": "prometheus",
 }
 YES = {"1", "true", "yes"}
+# Where .ci/current unpacks what Debian's newest suite has, besides what the machine's own has.
+CURRENT = "alertmanager-feishu-receiver/current/usr/bin"
 
 
 def required(environment: Mapping[str, str]) -> bool:
@@ -42,6 +44,21 @@ def find(*names: str) -> Path:
         return found
     package = PACKAGES.get(names[0], names[0])
     message = f"no {' or '.join(names)} on PATH: apt-get install {package}"
+    if required(os.environ):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def current(name: str) -> Path:
+    """Return the newest version of a program, which is not the machine's own.
+
+    Where .ci/current did not put it, the calling test is skipped, or fails as in ``find``.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    program = cache / CURRENT / name
+    if program.exists():
+        return program
+    message = f"no {program}: run .ci/current"
     if required(os.environ):
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

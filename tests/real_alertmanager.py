@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -29,7 +30,10 @@ def wall_clock() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One receiver and one route; empty ``webhook_url`` sends nothing. Times as Prometheus says."""
+    """One receiver and one route; empty ``webhook_url`` sends nothing. Times as Prometheus says.
+
+    ``config`` may be asked for at any time, and ``reload`` of the running server reads it again.
+    """
 
     webhook_url: str = ""
     token: str = ""
@@ -41,25 +45,41 @@ class Settings:
     external_url: str = "http://alertmanager.test"
     prefix: str = ""  # such as /am: everything is served below it
     web_config: Mapping[str, Any] = field(default_factory=dict)  # basic_auth_users and so on
+    inhibit_rules: tuple[Mapping[str, Any], ...] = ()
+    routes: tuple[Mapping[str, Any], ...] = ()  # below the one route
+    receivers: tuple[str, ...] = ()  # more names for them, with the same webhook
+    events_url: str = ""  # where the event recorder posts to: 0.33 and later
+    listen: str = "127.0.0.1:0"
+    cluster: str = ""  # host:port of its own gossip; empty for one that is alone
+    peers: tuple[str, ...] = ()  # the gossip addresses of others
 
     def config(self) -> dict[str, Any]:
         """Return Alertmanager's configuration."""
         hook: dict[str, Any] = {"url": self.webhook_url, "max_alerts": self.max_alerts}
         if self.token:
             hook["http_config"] = {"authorization": {"credentials": self.token}}
-        receiver: dict[str, Any] = {"name": "receiver"}
-        if self.webhook_url:
-            receiver["webhook_configs"] = [hook]
+        webhooks = {"webhook_configs": [hook]} if self.webhook_url else {}
         return {
+            **self._events(),
+            "inhibit_rules": [dict(rule) for rule in self.inhibit_rules],
             "route": {
                 "receiver": "receiver",
                 "group_by": list(self.group_by),
                 "group_wait": self.group_wait,
                 "group_interval": self.group_interval,
                 "repeat_interval": self.repeat_interval,
+                "routes": [dict(route) for route in self.routes],
             },
-            "receivers": [receiver],
+            "receivers": [{"name": name, **webhooks} for name in ("receiver", *self.receivers)],
         }
+
+    def _events(self) -> dict[str, Any]:
+        if not self.events_url:
+            return {}
+        output: dict[str, Any] = {"url": self.events_url}
+        if self.token:
+            output["http_config"] = {"authorization": {"credentials": self.token}}
+        return {"event_recorder": {"webhook_outputs": [output]}}
 
     def arguments(self, folder: Path) -> tuple[str, ...]:
         """Write the files that the server reads, and return its arguments."""
@@ -68,12 +88,14 @@ class Settings:
         web = folder / "web.yml"
         web.write_text(yaml.safe_dump(dict(self.web_config)), "utf-8")
         return (
+            *(("--enable-feature=event-recorder",) if self.events_url else ()),
+            *(f"--cluster.peer={peer}" for peer in self.peers),
             f"--config.file={config}",
             f"--storage.path={folder / 'data'}",
-            "--web.listen-address=127.0.0.1:0",
+            f"--web.listen-address={self.listen}",
             f"--web.external-url={self.external_url}{self.prefix}",
             f"--web.config.file={web}",
-            "--cluster.listen-address=",
+            f"--cluster.listen-address={self.cluster}",
         )
 
 
@@ -81,10 +103,9 @@ class RealAlertmanager:
     """A running server; ``url`` is its base with the prefix, ``pid`` is for a test's signals."""
 
     def __init__(
-        self, url: str, pid: int, http: httpx.AsyncClient, clock: Callable[[], int]
+        self, at: tuple[str, int, Path], http: httpx.AsyncClient, clock: Callable[[], int]
     ) -> None:
-        self.url = url
-        self.pid = pid
+        self.url, self.pid, self._folder = at
         self._http = http
         self._clock = clock
 
@@ -108,6 +129,11 @@ class RealAlertmanager:
 
     def _moment(self) -> str:
         return (_EPOCH + timedelta(milliseconds=self._clock())).isoformat()
+
+    async def reload(self, settings: Settings) -> None:
+        """Have it read another configuration; what ``arguments`` says stays as it was."""
+        settings.arguments(self._folder)
+        (await self._http.post(f"{self.url}/-/reload")).raise_for_status()
 
     async def silences(self) -> list[dict[str, Any]]:
         """Return all silences, expired ones included."""
@@ -136,10 +162,12 @@ async def real_alertmanager(
     binary: Path | None = None,
     auth: tuple[str, str] | None = None,
     clock: Callable[[], int] = wall_clock,
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RealAlertmanager]:
     """Run Alertmanager with its data in ``folder`` until the block ends.
 
     The calling test is skipped (or fails, where programs are required) when there is none.
+    ``trust`` is how to speak to one with a ``tls_server_config``.
     """
     program = binary or find("alertmanager", "prometheus-alertmanager")
     chosen = settings or Settings()
@@ -152,11 +180,13 @@ async def real_alertmanager(
     try:
         async with asyncio.timeout(START_SECONDS):
             address = await listening
-        async with httpx.AsyncClient(trust_env=False, auth=auth) as http:
-            url = f"http://{address}{chosen.prefix}"
+        scheme = "https" if "tls_server_config" in chosen.web_config else "http"
+        verify = trust or ssl.create_default_context()
+        async with httpx.AsyncClient(trust_env=False, auth=auth, verify=verify) as http:
+            url = f"{scheme}://{address}{chosen.prefix}"
             # It listens only when all its parts are loaded: the answer comes without asking twice.
             (await http.get(f"{url}/-/ready")).raise_for_status()
-            yield RealAlertmanager(url, process.pid, http, clock)
+            yield RealAlertmanager((url, process.pid, folder), http, clock)
     finally:
         await _stop(process)
         await reading

@@ -14,6 +14,7 @@ from receiver.telemetry.redaction import redact_text
 DETAIL_LIMIT = 200
 ACTION_ANNOTATION = "receiver_action"  # silences have annotations since 0.32; older ones drop them
 EXPIRED = "expired"
+UNKNOWN = "silence not found"
 # "Limit of concurrent GET requests reached": beyond max(GOMAXPROCS, 8)
 # https://github.com/prometheus/alertmanager/blob/main/api/api.go
 BUSY = 503
@@ -50,22 +51,28 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return marker in self.comment if noted is None else noted == action
 
 
+class Answered:
+    """A whole answer that says what was asked."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Created:
+class Created(Answered):
     """Alertmanager has the silence."""
 
     silence_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Answered):
     """One peer's silences."""
 
     silences: tuple[Seen, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(Answered):
     """The silence is over; ``gone`` where no peer knew it any more."""
 
     gone: bool = False
@@ -113,21 +120,19 @@ _problem = msgspec.json.Decoder(_Problem | str)
 
 
 def read_created(status: int, body: bytes) -> Created | Failure:
-    """Read the answer to POST /silences."""
-    if status != 200:  # noqa: PLR2004  (HTTP's own number)
-        return _failed(status, body)
+    """Read the answer to POST /silences; Grafana's has the status 202."""
+    if status not in (200, 202):
+        return failed(status, body)
     try:
         return Created(_posted.decode(body).silence_id)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Unknown("HTTP 200 without a silenceID: is this an Alertmanager?")
+        return Unknown(f"HTTP {status} without a silenceID: is this an Alertmanager?")
 
 
 def read_listed(status: int, body: bytes) -> Listed | Failure:
     """Read the answer to GET /silences."""
-    if status == BUSY:
-        return Busy(explain(status, body))
     if status != 200:  # noqa: PLR2004  (HTTP's own number)
-        return _failed(status, body)
+        return unread(status, body)
     try:
         return Listed(_listed.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -138,13 +143,19 @@ def read_expired(status: int, body: bytes) -> Expired | Failure:
     """Read the answer to DELETE /silence/{id}.
 
     An id that the server does not know is answered by an empty 404; before 0.26 by a 500 that
-    says so. A 404 with a body comes from elsewhere, such as a wrong path.
+    says so, by Grafana with a 404 that does. Another 404 comes from elsewhere, such as a wrong
+    path.
     """
     if status == 200:  # noqa: PLR2004  (HTTP's own number)
         return Expired()
-    if (status, body) == (404, b"") or (status == 500 and _said(body) == "silence not found"):  # noqa: PLR2004
+    if (status, body) == (404, b"") or (status in (404, 500) and UNKNOWN in _said(body)):
         return Expired(gone=True)
-    return _failed(status, body)
+    return failed(status, body)
+
+
+def unread(status: int, body: bytes) -> Failure:
+    """Read the error of a question, which may be asked again when the server is busy."""
+    return Busy(explain(status, body)) if status == BUSY else failed(status, body)
 
 
 def explain(status: int, body: bytes) -> str:
@@ -173,7 +184,7 @@ def _said(body: bytes) -> str:
     return told[: 16 * DETAIL_LIMIT] if isinstance(told, str) else told.message[: 16 * DETAIL_LIMIT]
 
 
-def _failed(status: int, body: bytes) -> Failure:
+def failed(status: int, body: bytes) -> Failure:
     """Read an error: a gateway's 5xx, 408 or odd 2xx says nothing about what is behind it."""
     detail = explain(status, body)
     if status == 429:  # noqa: PLR2004  (HTTP's own number)

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 API = "/api/v2"
+# https://grafana.com/docs/grafana/latest/developers/http_api/alerting_provisioning/
+GRAFANA_API = "/api/alertmanager/grafana/api/v2"
 
 
 class BadAddress(ValueError):
@@ -16,13 +18,18 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One Alertmanager cluster as configured; the URLs may carry a path prefix."""
+    """One Alertmanager cluster as configured; the URLs may carry a path prefix.
+
+    ``server_name`` is whom the certificates name, where that is not the URL's host.
+    """
 
     name: str
     urls: tuple[str, ...] = field(repr=False)  # they may carry a password
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     basic_auth: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
+    api: str = API
+    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +38,12 @@ class Peer:
 
     base: str
     headers: Mapping[str, str] = field(repr=False)
+    api: str = API
+    extensions: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, path: str) -> str:
         """Return the address of an API call, such as ``/silences``."""
-        return f"{self.base}{API}{path}"
+        return f"{self.base}{self.api}{path}"
 
 
 def peers_of(source: Source) -> tuple[Peer, ...]:
@@ -70,7 +79,10 @@ def _peer(source: Source, url: str) -> Peer:
     for name, value in headers.items():
         if not (name + value).isascii() or not (name + value).isprintable():
             raise BadAddress(f"{source.name}: the header {name!r} must be printable ASCII")
-    return Peer(base=f"{parts.scheme}://{host}{port}{prefix}", headers=headers)
+    # https://www.python-httpx.org/advanced/extensions/#sni_hostname
+    named = {"sni_hostname": source.server_name} if source.server_name else {}
+    base = f"{parts.scheme}://{host}{port}{prefix}"
+    return Peer(base=base, headers=headers, api=source.api, extensions=MappingProxyType(named))
 
 
 def _authorization(source: Source, user: str | None, password: str | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from receiver.alertmanager.client import build_http
+from receiver.alertmanager.call import build_http
 from receiver.alertmanager.peer import Peer, peers_of
 from receiver.assembly import source_of
 from receiver.channels.feishu.content import UNREADABLE

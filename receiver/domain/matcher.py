@@ -26,6 +26,7 @@ _SHAPE = re.compile(
     re.DOTALL,
 )
 _BARE = re.compile(r'[^\s"=!~{},]+')
+_ALL, _NONE = re.compile(r"[\s\S]*"), re.compile(r"(?!)")
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 
 
@@ -90,6 +91,17 @@ def matcher(name: str, operator: Operator, value: str) -> Matcher:
         return Matcher(name, operator, value, re.compile(value))
     except re.error as problem:
         raise BadMatcher(f"{value!r} is no regular expression: {problem}") from None
+
+
+def foreign(name: str, operator: Operator, value: str) -> Matcher:
+    """Return a matcher that somebody else applies, for showing and copying it.
+
+    Its expression is RE2's, which this side cannot always read, and could be slow to try: so one
+    with an expression accepts nothing here.
+    """
+    never = _ALL if operator is Operator.NOT_MATCHES else _NONE
+    plain = operator in (Operator.EQUAL, Operator.NOT_EQUAL)
+    return Matcher(name, operator, value, None if plain else never)
 
 
 def equal(name: str, value: str) -> Matcher:

@@ -27,7 +27,14 @@ ACTIONS = ("acknowledge", "unacknowledge", "silence", "unsilence", "resolve")
 ACTION_OUTCOMES = ("done", "requested", "refused", "failed", "repeated", "late")
 REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long")
 SILENCE_OUTCOMES = ("created", "failed", "expired", "recovered")
-ALERTMANAGER_CALLS = ("create_silence", "get_silences", "expire_silence")
+ALERTMANAGER_CALLS = (
+    "create_silence",
+    "get_silences",
+    "expire_silence",
+    "get_alerts",
+    "get_groups",
+    "get_status",
+)
 ALERTMANAGER_OUTCOMES = ("success", "refused", "unreachable", "timeout")
 # No answer for a while, or what an operator, or the next month, must change.
 CIRCUIT_REASONS = ("outage", "target", "credentials", "quota")

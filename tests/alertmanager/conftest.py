@@ -9,14 +9,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from receiver.alertmanager.client import (
-    AlertmanagerClient,
-    Call,
-    Ports,
-    Result,
-    Timeouts,
-    build_http,
-)
+from receiver.alertmanager.call import Call, Ports, Result, Timeouts, build_http
+from receiver.alertmanager.client import AlertmanagerClient
 from receiver.alertmanager.peer import Source
 from receiver.alertmanager.silences import Outcome, Silencer, Surroundings
 from receiver.telemetry.tracing import Tracing, build_tracing

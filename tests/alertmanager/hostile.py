@@ -51,6 +51,8 @@ class Hostile:
     script: deque[Act] = field(default_factory=deque)
     seen: list[Seen] = field(default_factory=list)
     silences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    uptime: str | None = "2026-01-01T00:00:00Z"
     url: str = ""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     unknown: tuple[int, bytes] = (404, b"")
@@ -61,17 +63,27 @@ class Hostile:
         if request.method == "POST":
             return 200, json.dumps({"silenceID": self.add(json.loads(request.body))}).encode()
         if request.method == "GET":
-            return 200, json.dumps(list(self.silences.values())).encode()
+            return 200, json.dumps(self._asked(path.rpartition("/api/v2")[2])).encode()
         found = self.silences.get(path.rpartition("/")[2])
         if found is None:
             return self.unknown
         found["status"] = {"state": "expired"}
         return 200, b""
 
+    def _asked(self, path: str) -> object:
+        if path == "/status":
+            return {"config": {"original": ""}, "uptime": self.uptime}
+        if path == "/alerts":
+            return self.alerts
+        if path == "/alerts/groups":
+            return [{"alerts": self.alerts, "labels": {}, "receiver": {"name": self.name}}]
+        return list(self.silences.values())
+
     def add(self, body: dict[str, Any]) -> str:
         """Keep a silence, and return its id."""
         silence_id = f"{self.name}-{len(self.silences) + 1}"
-        kept = {**body, "id": silence_id, "status": {"state": "active"}, "updatedAt": ""}
+        kept = {**body, "id": silence_id, "status": {"state": "active"}}
+        kept["updatedAt"] = body.get("startsAt", "")
         self.silences[silence_id] = kept
         return silence_id
 

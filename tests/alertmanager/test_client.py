@@ -6,7 +6,7 @@ import json
 import pytest
 from opentelemetry.trace import StatusCode
 
-from receiver.alertmanager import client as client_module
+from receiver.alertmanager import call as call_module
 from receiver.alertmanager.answer import (
     Busy,
     Created,
@@ -16,7 +16,7 @@ from receiver.alertmanager.answer import (
     Unknown,
     Unreachable,
 )
-from receiver.alertmanager.client import Call, Result
+from receiver.alertmanager.call import Call, Result
 from receiver.alertmanager.peer import Source
 from receiver.alertmanager.silences import Outcome, body_of
 from receiver.domain.silence import SilenceState
@@ -182,7 +182,7 @@ async def test_a_doubtful_end_outweighs_a_refused_one(desk: Desk) -> None:
 
 
 async def test_an_endless_answer_is_cut(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "ANSWER_LIMIT", 1000)
+    monkeypatch.setattr(call_module, "ANSWER_LIMIT", 1000)
     async with hostile("one", Act(body=b" " * 2000)) as server:
         (answer,) = await desk.of(server.url).silences()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from receiver.alertmanager.answer import Created, Expired, Listed, Refused
-from receiver.alertmanager.client import Call, Result
+from receiver.alertmanager.call import Call, Result
 from receiver.alertmanager.peer import Source
 from receiver.alertmanager.silences import Outcome, body_of
 from receiver.domain.silence import HOUR, MINUTE, SilenceState

@@ -11,8 +11,9 @@ from typing import Any, Final
 import httpx
 from prometheus_client import CollectorRegistry
 
-from receiver.alertmanager.client import AlertmanagerClient, build_http
-from receiver.alertmanager.client import Ports as AlertmanagerPorts
+from receiver.alertmanager.call import Ports as AlertmanagerPorts
+from receiver.alertmanager.call import build_http
+from receiver.alertmanager.client import AlertmanagerClient
 from receiver.alertmanager.peer import Source
 from receiver.alertmanager.silences import Silencer, Surroundings
 from receiver.callback.desk import Desk, Reply, Setting

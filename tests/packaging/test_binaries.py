@@ -40,3 +40,24 @@ def test_a_missing_program_fails_where_it_is_required(
 
 def test_no_is_no() -> None:
     assert not binaries.required({"CI": "", "REQUIRE_BINARIES": "0"})
+
+
+def test_the_newest_version_is_found_in_the_cache(
+    empty_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(empty_path))
+    with pytest.raises(pytest.skip.Exception, match=r"run \.ci/current"):
+        binaries.current("strange")
+    program = empty_path / binaries.CURRENT / "strange"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    assert binaries.current("strange") == program
+
+
+def test_a_missing_newest_version_fails_where_it_is_required(
+    empty_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(empty_path))
+    monkeypatch.setenv("REQUIRE_BINARIES", "1")
+    with pytest.raises(pytest.fail.Exception, match=r"run \.ci/current"):
+        binaries.current("strange")

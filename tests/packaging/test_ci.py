@@ -43,8 +43,15 @@ def test_ci_runs_every_verb_that_judges() -> None:
     assert re.findall(r"^make (\w+)", script, re.MULTILINE) == ["setup", "check", "test", "soak"]
 
 
-def test_ci_is_valid_bash() -> None:
-    done = subprocess.run([find("bash"), "-n", ROOT / ".ci/run"], capture_output=True, check=False)
+def test_ci_gets_the_current_alertmanager_before_the_tests() -> None:
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    tests = next(line for line in lines if line.startswith("make test"))
+    assert lines.index(".ci/current") < lines.index(tests)
+
+
+@pytest.mark.parametrize("script", [".ci/run", ".ci/current"])
+def test_ci_is_valid_bash(script: str) -> None:
+    done = subprocess.run([find("bash"), "-n", ROOT / script], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from receiver.alertmanager.client import Call as AlertmanagerCall
-from receiver.alertmanager.client import Result
+from receiver.alertmanager.call import Call as AlertmanagerCall
+from receiver.alertmanager.call import Result
 from receiver.deliver.circuit import Cause
 from receiver.domain.action import ActionKind
 from receiver.domain.card import Call
