@@ -27,6 +27,7 @@ from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
 from receiver.deliver.means import Means
 from receiver.deliver.storm import Storms
+from receiver.duty import Duty
 from receiver.ingest.agents import Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
@@ -159,6 +160,7 @@ class App:
         self.config = fresh
         self._retire(old)
         self._loaded()
+        self._duty.adopt(fresh)
         self._acquaintance.hurry()
         self._dispatcher.wake()
         self._log.info("configuration reloaded")
@@ -186,6 +188,7 @@ class App:
         self.store: Store = store
         self._stack.push_async_callback(store.close)
         self._stack.push_async_callback(self._close_parts)
+        self._duty = self._begin_duty()
         self._operators = Operators(
             target=self._operators_target, store=store, now=world.now, wake=self._wake
         )
@@ -243,6 +246,7 @@ class App:
             pause=world.pause,
             tell=self._operators.tell,
             operators=self._operators_target,
+            expand=self._duty.oncall.expand,
         )
         storms = Storms(
             store=store,
@@ -253,6 +257,19 @@ class App:
             log=self._logs("storm"),
         )
         return Dispatcher(means, world.sleep, storms)
+
+    def _begin_duty(self) -> Duty:
+        duty = Duty(
+            self.config,
+            now=self._world.now,
+            sleep=self._world.sleep,
+            metrics=self.metrics,
+            logs=self._logs,
+            channels=lambda: [each.channel for each in self.parts.apps.values()],
+        )
+        self._stack.push_async_callback(duty.close)
+        self._run(duty.run, duty.stop)
+        return duty
 
     def _make_clock(self, store: Store) -> Clock:
         return Clock(
@@ -376,6 +393,7 @@ class App:
         return None if token is None else token.reveal()
 
     async def _figures(self, store: SqliteStore) -> StoreFigures:
+        self._duty.observe()
         return store_figures(
             await store.figures(),
             await store.units(),

@@ -304,6 +304,7 @@ def labels_for(config: Config) -> Labels:
         circuit_reasons=tuple(Cause),
         outlets=tuple(entry.name for entry in config.feishu),
         tenants=tuple(dict.fromkeys(app.tenant for app in apps)),
+        oncall_lists=tuple(each.name for each in config.oncall),
     )
 
 

@@ -1,5 +1,6 @@
 """One YAML file becomes one immutable value, checked whole; errors name the path and the cure."""
 
+from receiver.config.duty import Calendar, Endpoint, OncallList, RotationConfig
 from receiver.config.loading import load, parse
 from receiver.config.problem import BadConfig, Problem
 from receiver.config.routing import Router
@@ -31,14 +32,18 @@ __all__ = [
     "AlertmanagerSource",
     "BadConfig",
     "BasicAuth",
+    "Calendar",
     "Config",
+    "Endpoint",
     "FeishuAppConfig",
     "FeishuBotConfig",
     "Flapping",
     "LinkConfig",
     "LinkName",
+    "OncallList",
     "Problem",
     "RateLimit",
+    "RotationConfig",
     "Route",
     "Router",
     "Secret",

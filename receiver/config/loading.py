@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from receiver.config.document import LIMIT, read_document
+from receiver.config.duty_kinds import learn_lists
 from receiver.config.place import Notes, Place, Refused
 from receiver.config.problem import BadConfig, Problem
 from receiver.config.schema import ROOT
@@ -42,6 +43,7 @@ def parse(text: str, environ: Mapping[str, str], base: Path) -> Config:
     root, problems = read_document(text)
     notes = Notes(environ, base, problems=list(problems))
     learn_channels(root, notes)
+    learn_lists(root, notes)
     try:
         config = ROOT.read(Place(root, "", notes))
     except Refused:

@@ -34,6 +34,7 @@ class Notes:
     names: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, name) -> path
     platforms: Mapping[str, str] = field(default_factory=dict)  # channel -> base_url
     quotas: dict[str, tuple[str, int]] = field(default_factory=dict)  # tenant -> path, quota
+    lists: frozenset[str] = frozenset()  # the names of on-call lists
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from receiver.config.document import Entries
+from receiver.config.duty_kinds import MENTION, ONCALL_LIST
 from receiver.config.kinds import (
     ADDRESS,
     BOOLEAN,
@@ -57,7 +58,6 @@ YEAR = 365 * DAY
 QUOTA_MOST = 1_000_000_000
 
 _APP_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_MENTION = re.compile(r"all|ou_[A-Za-z0-9_-]{1,64}|[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
 def _matcher(place: Place) -> Matcher:
@@ -118,7 +118,6 @@ _HTTP = choice("http")
 NOTIFY = Kind(_REASON.name, _notify)
 MATCHER = Kind("matcher", _matcher)
 TEMPLATE = Kind("template", _template)
-MENTION = Kind("mention", pattern(_MENTION, "write an open_id (ou_…), an e-mail address, or all"))
 APP_ID = Kind("text", pattern(_APP_ID, "copy the App ID from the app's page: cli_…"))
 
 
@@ -257,6 +256,7 @@ ROOT: Kind[Config] = section(
         "flap_window": duration(0, DAY),
         "flapping": FLAPPING,
         "storm": STORM,
+        "oncall": listed(ONCALL_LIST, once=False),
         "operators_target": TARGET,
         "log": choice(*LOG_LEVELS),
         "templates": TEMPLATES,

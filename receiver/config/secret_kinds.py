@@ -9,7 +9,7 @@ from receiver.config.document import Scalar
 from receiver.config.kinds import Kind
 from receiver.config.place import Place
 from receiver.config.secret import Secret
-from receiver.config.urls import hook_url
+from receiver.config.urls import calendar_url, hook_url
 
 SUFFIX = "_file"
 FILE_LIMIT = 64 << 10  # bytes
@@ -74,3 +74,4 @@ def _content(path: Path) -> bytes:
 SECRET = _secret(_any)
 TOKEN = _secret(_token)
 WEBHOOK_URL = _secret(hook_url)
+CALENDAR_URL = _secret(calendar_url)

@@ -16,7 +16,13 @@ T = TypeVar("T")
 Check = Callable[[Mapping[str, Any], Place], None]
 REQUIRED = dataclasses.MISSING
 # Keys that Python or our own words call differently.
-_FIELDS = {"match": "matchers", "continue": "continue_", "app": "apps"}
+_FIELDS = {
+    "match": "matchers",
+    "continue": "continue_",
+    "app": "apps",
+    "from": "begins",
+    "to": "ends",
+}
 
 
 def section(

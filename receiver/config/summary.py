@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from receiver.config.duty import OncallList
 from receiver.config.kinds import span
 from receiver.config.values import Config, FeishuAppConfig, FeishuBotConfig, Route
 
@@ -32,6 +33,8 @@ def _lines(config: Config) -> Iterator[str]:
             base = server.external_url.rstrip("/")
             quota = _quota(channel)
             yield f"feishu app {channel.name}: {base}/callbacks/feishu/{channel.name}{quota}"
+    for each in config.oncall:
+        yield f"on call for {each.name}: {_duty(each)}"
     storm = config.storm
     yield (
         f"storms: what cannot be shown within {span(storm.after)} is gathered in one digest"
@@ -40,6 +43,14 @@ def _lines(config: Config) -> Iterator[str]:
     )
     for number, route in enumerate(config.routes):
         yield f"route {number}: {_route(route)}"
+
+
+def _duty(each: OncallList) -> str:
+    if each.rotation is not None:
+        return f"{len(each.rotation.people)} in turn"
+    asked = each.ical or each.http
+    every = "" if asked is None else f", read every {span(asked.every)}"
+    return f"{'a calendar' if each.ical is not None else 'an endpoint'}{every}"
 
 
 def _quota(app: FeishuAppConfig) -> str:

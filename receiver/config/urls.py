@@ -108,5 +108,9 @@ hook_url = _reader(
     encrypted=True,
     query=True,
 )
+calendar_url = _reader(
+    "copy the calendar's whole address, https://… in the place of webcal://…", query=True
+)
+LIST_URL = Kind("URL", _reader("write a URL such as https://duty.example.com/db", query=True))
 STORE_URL = Kind("store URL", _store_url)
 HEADERS = Kind("headers", _headers, "mapping")

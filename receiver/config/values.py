@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from receiver.config.duty import OncallList
 from receiver.config.secret import Secret
 from receiver.domain.incident import FLAP_WINDOW
 from receiver.domain.matcher import Matcher
@@ -227,6 +228,7 @@ class Config:
     flap_window: int = FLAP_WINDOW
     flapping: Flapping = Flapping()
     storm: Storm = Storm()
+    oncall: tuple[OncallList, ...] = ()
     operators_target: str = ""
     log: str = "info"
     templates: Templates = Templates()

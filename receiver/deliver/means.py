@@ -1,6 +1,6 @@
 """What a delivery works with."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +20,11 @@ def no_target() -> str:
     return ""
 
 
+def as_written(mention: Sequence[str]) -> tuple[str, ...]:
+    """Return mentions unchanged: there are no on-call lists."""
+    return tuple(mention)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlets:
     """The configuration in force, as delivery needs it."""
@@ -34,7 +39,8 @@ class Outlets:
 class Means:
     """What a delivery needs; ``outlets`` gives the configuration in force.
 
-    ``tell`` takes a note for the operators, whose own target ``operators`` names.
+    ``tell`` takes a note for the operators, whose own target ``operators`` names. ``expand`` puts
+    who is on call now in the place of each list that a mention names.
     """
 
     outlets: Callable[[], Outlets]
@@ -48,3 +54,4 @@ class Means:
     pause: Callable[[float], Awaitable[None]]  # seconds
     tell: Tell = tell_nobody
     operators: Callable[[], str] = no_target
+    expand: Callable[[Sequence[str]], tuple[str, ...]] = as_written

@@ -270,7 +270,7 @@ class Worker:
     async def _view(self, work: Work, channel: Channel, reason: CardReason) -> View:
         outlets = self._means.outlets()
         incident = work.snapshot.incident
-        mention = _called(work, reason)
+        mention = self._means.expand(_called(work, reason))
         return View(
             incident=incident,
             members=work.snapshot.members,

@@ -82,6 +82,7 @@ class Labels:
     circuit_reasons: tuple[str, ...] = CIRCUIT_REASONS
     outlets: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
+    oncall_lists: tuple[str, ...] = ()
 
     @property
     def channel_names(self) -> tuple[str, ...]:

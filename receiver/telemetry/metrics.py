@@ -19,6 +19,7 @@ from receiver.telemetry.labels import (
     SILENCE_OUTCOMES,
     Labels,
 )
+from receiver.telemetry.oncall_metrics import OnCall
 from receiver.telemetry.store_metrics import Store, StoreFigures
 
 __all__ = [
@@ -79,6 +80,7 @@ class Metrics:
         self.delivery = Delivery(builder, labels)
         self.channels = Channels(builder, labels)
         self.callbacks = Callbacks(builder, labels)
+        self.oncall = OnCall(builder, labels)
         self.store = Store(builder, labels)
         self.config = Config(registry)
 
@@ -88,6 +90,7 @@ class Metrics:
         self.delivery.grow(labels)
         self.channels.grow(labels)
         self.callbacks.grow(labels)
+        self.oncall.grow(labels)
 
     def observe_store(self, figures: StoreFigures) -> None:
         """Set the gauges that mirror the store; called at each scrape with a fresh snapshot."""

@@ -54,7 +54,8 @@ def item(cell: str) -> Item:
 
 def value(key: str, cell: str) -> Any:
     """Read a cell as its key does."""
-    notes = Notes({}, Path(), channels={"ops": "app", "ops2": "app", "legacy": "bot"})
+    channels = {"ops": "app", "ops2": "app", "legacy": "bot"}
+    notes = Notes({}, Path(), channels=channels, lists=frozenset({"db"}))
     read = KEYS[key][0].read(Place(item(cell), key, notes))
     assert not notes.problems
     return read

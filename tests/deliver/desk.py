@@ -142,6 +142,7 @@ class Desk:
     ledger: Ledger = field(default_factory=Ledger)
     notes: list[tuple[str, str, str]] = field(default_factory=list)  # title, text, cause
     operators: str = ""
+    duty: dict[str, str] = field(default_factory=dict)  # who is on call, by mention
     storm_rules: storm.Rules | None = None  # without any, nothing looks for storms
     _store: Flaky | None = None
     _dispatcher: Dispatcher | None = None
@@ -199,6 +200,7 @@ class Desk:
             pause=self.clock.pause,
             tell=self._tell,
             operators=lambda: self.operators,
+            expand=lambda mention: tuple(self.duty.get(who, who) for who in mention),
         )
 
     async def _tell(self, title: str, text: str, cause: str) -> None:

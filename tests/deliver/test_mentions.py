@@ -52,6 +52,17 @@ async def test_a_worse_alert_of_another_route_widens_the_card_that_is_there(desk
     assert len(await desk.store.cards(1)) == 1
 
 
+async def test_a_list_is_who_is_on_call_as_the_message_is_sent(desk: Desk) -> None:
+    desk.duty["oncall:db"] = "li"
+    await hear(desk, notice(N1), Placement(CHAT, ("oncall:db", "boss"), CALLING))
+    desk.duty["oncall:db"] = "wang"
+    await hear(desk, notice(N1, N2), Placement(CHAT, ("oncall:db", "boss"), CALLING))
+    assert people(desk, Call.CREATE, Call.REPLY) == [
+        ["id-of-li", "id-of-boss"],
+        ["id-of-wang", "id-of-boss"],
+    ]
+
+
 @pytest.mark.parametrize("over", [notice(GONE1, N2), notice(GONE1, GONE2)])
 async def test_a_resolve_widens_nothing(desk: Desk, over: Notice) -> None:
     await hear(desk, notice(N1, N2), Placement(CHAT, ("li",), CALLING))

@@ -31,6 +31,7 @@ EXAMPLE = Labels(
     dead_letter_reasons=("target",),
     outlets=("ops",),
     tenants=("default",),
+    oncall_lists=("db",),
 )
 
 
