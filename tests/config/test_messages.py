@@ -310,8 +310,8 @@ ROUTED = {
         'severity="critical" or team=~"db|web"'
     ),
     "{targets: [legacy], mention: [li]}": (
-        "routes[0].mention[0] (line 8): seen 'li'; write an open_id (ou_…), an e-mail address, all, "
-        "or oncall: and a list's name"
+        "routes[0].mention[0] (line 8): seen 'li'; write an open_id (ou_…), an e-mail address, "
+        "all, or oncall: and a list's name"
     ),
     "{targets: [legacy], notify: [first]}": (
         "routes[0].notify[0] (line 8): seen 'first'; write one of reopened, new_alerts, "
