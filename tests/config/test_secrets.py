@@ -41,11 +41,21 @@ feishu:
   - name: legacy
     webhook_url{8}
     secret{9}
+oncall:
+  - name: web
+    ical:
+      url{10}
+  - name: net
+    http:
+      url: https://duty.example.com
+      bearer_token{11}
+      headers: {{X-Key: {header}}}
 routes:
   - targets: ["ops:oc_1", legacy]
 """
-SECRETS = [f"hunter{number}" for number in range(10)]
+SECRETS = [f"hunter{number}" for number in range(12)]
 SECRETS[8] = "https://open.feishu.cn/open-apis/bot/v2/hook/hunter8"
+SECRETS[10] = "https://calendar.example.com/hunter10.ics"
 HEADER = "hunter-header"
 
 
@@ -54,7 +64,7 @@ def _plain(values: list[str]) -> str:
 
 
 def test_the_text_has_every_key_that_is_a_secret() -> None:
-    told = "\n".join(problems(_plain(["\\"] * 10).replace("'\\'", "[]")))
+    told = "\n".join(problems(_plain(["\\"] * 12).replace("'\\'", "[]")))
     for key in SECRET_KEYS:
         assert f".{key.rpartition('.')[2]} (line" in told
 
