@@ -352,6 +352,7 @@ class App:
             wake=self._wake,
             setting=lambda: self.parts.setting,
             log=self._logs("callback"),
+            lists=self._duty.lists_of,
         )
         callbacks = CallbackMeans(
             apps=lambda: self.parts.apps,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from receiver.channels.base import Channel
 from receiver.config import Config, OncallList
+from receiver.domain.person import Actor
 from receiver.oncall.lists import OnCall, OnCallPorts, Roster
 from receiver.oncall.remote import Remote, build_http, headers_of
 from receiver.telemetry.logs import LogFactory
@@ -46,6 +47,10 @@ class Duty:
     def stop(self) -> None:
         """Ask no more."""
         self.oncall.stop()
+
+    def lists_of(self, actor: Actor) -> frozenset[str]:
+        """Return the lists that somebody is on now."""
+        return self.oncall.lists_of(actor.open_id, actor.union_id)
 
     def adopt(self, config: Config) -> None:
         """Take over a new configuration."""

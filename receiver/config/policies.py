@@ -24,6 +24,9 @@ _named = pattern(_WHO, _WHO_CURE)
 
 def _who(place: Place) -> str:
     text = _named(place)
+    if text.startswith(ON_CALL) and text.removeprefix(ON_CALL) not in place.notes.lists:
+        known = ", ".join(f"{ON_CALL}{each}" for each in sorted(place.notes.lists))
+        raise place.refuse(f"name a list of oncall: {known}" if known else "add it to oncall")
     return text.lower() if "@" in text else text  # the directory makes no difference either
 
 

@@ -12,13 +12,18 @@ from tests.config.made import WHOLE, added, made
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+LISTS = """oncall:
+  - {name: db, rotation: {zone: UTC, start: 2026-01-05, every: 7d, people: [ou_1]}}
+"""
+
+
 def test_a_rule_is_read() -> None:
     text = (
         "policy:\n  - who: [Li@Example.com, ou_1, on_1, 'chat:oc_1', 'oncall:db', all]\n"
         "    may: [silence, acknowledge]\n    match: [team=db]\n    longest: 1d\n"
         "  - {who: [all], may: [all]}\n"
     )
-    first, second = made(WHOLE + text).policy
+    first, second = made(WHOLE + LISTS + text).policy
     assert first == Rule(
         who=("li@example.com", "ou_1", "on_1", "chat:oc_1", "oncall:db", "all"),
         may=frozenset({Permission.SILENCE, Permission.ACKNOWLEDGE}),
@@ -40,6 +45,9 @@ WRONG = {
     "{who: [li], may: [all]}": f"policy[0].who[0] (line 10): seen 'li'; {WHO}",
     "{who: ['chat:'], may: [all]}": f"policy[0].who[0] (line 10): seen 'chat:'; {WHO}",
     "{who: ['oncall:Db'], may: [all]}": f"policy[0].who[0] (line 10): seen 'oncall:Db'; {WHO}",
+    "{who: ['oncall:db'], may: [all]}": (
+        "policy[0].who[0] (line 10): seen 'oncall:db'; add it to oncall"
+    ),
     "{who: [], may: [all]}": "policy[0].who (line 10): seen an empty list; name at least one",
     "{may: [all]}": "policy[0].who (line 10): seen nothing; set who",
     "{who: [all]}": "policy[0].may (line 10): seen nothing; set may",
@@ -65,4 +73,4 @@ def test_a_wrong_permission_is_named_with_those_there_are() -> None:
 
 def test_the_guides_example_is_read() -> None:
     (text,) = re.findall(r"```yaml\n(.+?)```", (DOCS / "policy.md").read_text(), re.DOTALL)
-    assert len(made(WHOLE + text).policy) == 3
+    assert len(made(WHOLE + LISTS + text).policy) == 3
