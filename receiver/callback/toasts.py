@@ -3,12 +3,15 @@
 from receiver.callback.toast import Toast
 from receiver.domain.action import ActionKind, Verdict
 from receiver.domain.incident import Incident, Kind
+from receiver.domain.ownership import owners
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import Silence, SilenceState
 
+NAMES_MOST = 3
 _DONE: dict[ActionKind, Toast] = {
     ActionKind.ACKNOWLEDGE: Toast("success", "已认领", "Acknowledged"),
     ActionKind.UNACKNOWLEDGE: Toast("success", "已取消认领", "No longer acknowledged"),
+    ActionKind.CONFIRM: Toast("success", "已确认仍在处理", "Confirmed: you are still on it"),
     ActionKind.SILENCE: Toast("success", "已静默", "Silenced"),
     ActionKind.UNSILENCE: Toast("success", "已解除静默", "Silence ended"),
     ActionKind.RESOLVE: Toast("success", "已标记为已解决", "Resolved"),
@@ -25,6 +28,9 @@ _REQUESTED: dict[ActionKind, Toast] = {
 }
 _REASONS: dict[ActionReason, Toast] = {
     ActionReason.REPEATED: Toast("info", "该操作已处理过", "This click was handled already"),
+    ActionReason.ENOUGH_OWNERS: Toast(
+        "info", "认领的人已足够多", "Enough people have acknowledged it"
+    ),
     ActionReason.NOT_ACKNOWLEDGED: Toast("info", "当前无人认领", "Nobody has acknowledged it"),
     ActionReason.ALREADY_SILENCED: Toast(
         "info",
@@ -50,6 +56,9 @@ _REASONS: dict[ActionReason, Toast] = {
     ),
     ActionReason.UNKNOWN_CARD: Toast(
         "error", "找不到此卡片对应的告警", "The incident of this card is not known here any more"
+    ),
+    ActionReason.NOBODY_CHOSEN: Toast(
+        "error", "请先选择要转交给谁", "Choose first who shall take it over"
     ),
     ActionReason.UNKNOWN_CHOICE: Toast("error", "无法识别的选项", "This choice is not understood"),
     ActionReason.CHANGED: Toast(
@@ -97,10 +106,32 @@ NOT_KEPT = Toast(
 )
 
 
-def already_acknowledged(incident: Incident) -> Toast:
-    """Say who was first."""
+def of_owners(verdict: Verdict, incident: Incident) -> Toast | None:
+    """Say of a click about ownership whom else it is about."""
+    having = owners(incident)
+    lead = having[0].actor.label if having else ""
+    match verdict.reason:
+        case ActionReason.ALREADY_ACKNOWLEDGED:
+            return Toast("info", "你已认领", "You have acknowledged it already")
+        case ActionReason.JOINED:
+            who = ", ".join(owner.actor.label for owner in having[:-1][:NAMES_MOST])
+            return Toast("success", f"已与 {who} 一起认领", f"Acknowledged, together with {who}")
+        case ActionReason.NOT_YOURS:
+            return Toast(
+                "warning",
+                f"由 {lead} 认领,只能由本人取消;你可以一起认领",
+                f"{lead} has it, and alone can give it back; you can acknowledge it too",
+            )
+        case ActionReason.LEADS_ALREADY:
+            return Toast("info", f"已由 {lead} 负责", f"{lead} leads it already")
+        case _:
+            return None
+
+
+def handed_over(incident: Incident) -> Toast:
+    """Say who leads now."""
     who = "" if incident.ack is None else incident.ack.actor.label
-    return Toast("info", f"已由 {who} 认领", f"Already acknowledged by {who}")
+    return Toast("success", f"已转交给 {who}", f"Handed over to {who}")
 
 
 def acknowledged_all(verdict: Verdict) -> Toast:
@@ -140,12 +171,15 @@ def toast_for(kind: ActionKind, verdict: Verdict, incident: Incident | None) -> 
         told = _of_digest(kind, verdict)
         if told is not None:
             return told
+    owning = None if incident is None else of_owners(verdict, incident)
+    if owning is not None:
+        return owning
+    if verdict.reason is ActionReason.DONE and kind is ActionKind.HAND_OVER and incident:
+        return handed_over(incident)
     if verdict.reason is ActionReason.DONE:
         return _DONE[kind]
     if verdict.reason is ActionReason.REQUESTED:
         return _REQUESTED[kind]
-    if verdict.reason is ActionReason.ALREADY_ACKNOWLEDGED and incident is not None:
-        return already_acknowledged(incident)
     return _REASONS.get(verdict.reason, UNDERSTOOD_NOTHING)
 
 
@@ -158,6 +192,7 @@ def _of_digest(kind: ActionKind, verdict: Verdict) -> Toast | None:
 _OUTCOMES = {
     ActionReason.DONE: "done",
     ActionReason.STILL_FIRING: "done",
+    ActionReason.JOINED: "done",
     ActionReason.REQUESTED: "requested",
     ActionReason.REPEATED: "repeated",
     ActionReason.RESOLVED_ALREADY: "late",

@@ -6,8 +6,10 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from receiver.config.values import Route, Spread
+from receiver.domain.custody import Hold
 from receiver.domain.incident import Placement
 from receiver.domain.matcher import Matcher, Operator
+from receiver.domain.ownership import narrowed
 
 # What senders call their receivers is theirs to choose, so what is remembered is bounded.
 SENDERS_MOST = 1024
@@ -159,6 +161,7 @@ class _Chat:
     fallbacks: dict[str, None] = field(default_factory=dict)
     mention: dict[str, None] = field(default_factory=dict)
     notify: dict[str, None] = field(default_factory=dict)
+    holds: list[Hold] = field(default_factory=list)
 
     def take(self, target: str | Spread, route: Route) -> None:
         """Add what a route says about this chat."""
@@ -170,6 +173,7 @@ class _Chat:
             self.fallbacks[route.fallback] = None
         self.mention.update(dict.fromkeys(route.mention))
         self.notify.update(dict.fromkeys(route.notify))
+        self.holds.append(Hold(route.acknowledge_for, route.reopen_after))
 
     def choices(self) -> tuple[Placement, ...]:
         """Return the placements to choose from: one, unless several apps serve the chat."""
@@ -180,6 +184,7 @@ class _Chat:
                 tuple(self.notify),
                 next((each for each in self.fallbacks if each != target), ""),
                 tuple(each for each in self.family if each != target),
+                narrowed(*self.holds),
             )
             for target in ((self.fixed,) if self.fixed else self.apps)
         )

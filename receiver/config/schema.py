@@ -226,6 +226,8 @@ ROUTE = section(
         "mention": listed(MENTION),
         "notify": listed(NOTIFY),
         "continue": BOOLEAN,
+        "acknowledge_for": duration(MINUTE, 7 * DAY),
+        "reopen_after": integer(1, 1000),
     },
     check_route,
 )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from receiver.config.duty import OncallList
 from receiver.config.secret import Secret
+from receiver.domain.custody import ACKNOWLEDGE_FOR, REOPEN_AFTER
 from receiver.domain.incident import FLAP_WINDOW
 from receiver.domain.matcher import Matcher
 from receiver.domain.policy import Rule
@@ -162,6 +163,8 @@ class Route:
     mention: tuple[str, ...] = ()
     notify: tuple[NotifyReason, ...] = tuple(NotifyReason)
     continue_: bool = False
+    acknowledge_for: int = ACKNOWLEDGE_FOR
+    reopen_after: int = REOPEN_AFTER
 
     @property
     def every_target(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from receiver.domain.card import (
     reply_uuid_text,
 )
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
+from receiver.domain.ownership import owners
 from receiver.domain.reason import CardReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.severity import CRITICAL
@@ -110,7 +111,7 @@ class Worker:
         if stands is Stance.FREE:
             return False
         card, snapshot = work.card, work.snapshot
-        shown = picture(snapshot.incident, snapshot.members)
+        shown = picture(snapshot.incident, snapshot.members, card.id)
         chosen = thrift(
             stands,
             step,
@@ -157,7 +158,7 @@ class Worker:
             links=means.tracing.link_to(snapshot.incident.trace),
             attributes=_attributes(work, step),
         ) as span:
-            shown = picture(snapshot.incident, snapshot.members)
+            shown = picture(snapshot.incident, snapshot.members, work.card.id)
             sent = Sent(
                 call=work.card.in_flight or Call.CREATE,
                 reason=step.reason,
@@ -334,6 +335,12 @@ def _called(work: Work, reason: CardReason) -> tuple[str, ...]:
             if silence.state is SilenceState.FAILED
         )
         return tuple(dict.fromkeys(silence.actor.open_id for silence in failed))
+    having = owners(work.snapshot.incident)
+    if reason is CardReason.REMINDED and isinstance(work.step, Reply):
+        here = (owner for owner in having if owner.reminded and owner.card in (0, card.id))
+        return tuple(dict.fromkeys(owner.actor.open_id for owner in here))
+    if reason is CardReason.HANDED_OVER and isinstance(work.step, Reply):
+        return tuple(owner.actor.open_id for owner in having[:1])
     return card.mention if card.last is None or isinstance(work.step, Reply | Post) else ()
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from receiver.domain.custody import Custody, Hold
 from receiver.domain.incident import Change, Flapping, Incident, Kind, Line, Member, Notice, Rules
+from receiver.domain.ownership import after_news, begun_anew, narrowed
 from receiver.domain.reason import BodyReason
 from receiver.domain.told import Told, begun, compare, once_each
 
@@ -79,6 +81,7 @@ def _open(notice: Notice, rules: Rules, now: int) -> Change:
         repeat_at=now,
         trace=notice.trace,
         plain=notice.plain,
+        custody=Custody(hold=_hold(notice) or Hold()),
     )
     reason = BodyReason.MESSAGE if message else BodyReason.FIRST
     line = Line(reason, f"{len(members)} alerts" if len(members) != 1 else "1 alert")
@@ -123,7 +126,8 @@ def _advance(
     rank = min(firing, default=known.rank)
     worse = rank < known.rank
     reason = _reason(told, worse=worse, over=over)
-    incident = known._replace(
+    left = after_news(known, len(told.joined), worse=worse, now=now)
+    incident = left._replace(
         title=notice.title or known.title,
         links=notice.links or known.links,
         closed_at=now if over else None,
@@ -134,12 +138,11 @@ def _advance(
         joined=known.joined + len(told.joined),
         raised=known.raised + worse,
         updated=known.updated + bool(told.refreshed and notice.kind is Kind.AGENT),
-        ack=None if told.joined or worse else known.ack,
-        handled=None if told.joined or worse else known.handled,
         external_url=notice.external_url or known.external_url,
         peers=_heard(known.peers, notice.external_url, now),
         repeat_at=now,
         trace=notice.trace,
+        custody=left.custody._replace(hold=_hold(notice, known.custody.hold) or Hold()),
     )
     line = _told_line(reason, told)
     gone = _over_since_long(after)
@@ -197,7 +200,7 @@ def _reopen(
     now: int,
 ) -> Change:
     told = compare(members, notice.alerts, rules.scale, now)
-    flaps = _flaps(known, rules.flapping, now)
+    flaps = begun_anew(_flaps(known, rules.flapping, now), now)
     incident = flaps._replace(
         closed_at=None,
         changed_at=now,
@@ -206,8 +209,7 @@ def _reopen(
         truncated=notice.truncated,
         joined=known.joined + len(told.joined),
         hushed=known.hushed + (0 if flaps.called_at == now else len(told.joined)),
-        ack=None,
-        handled=None,
+        custody=flaps.custody._replace(hold=_hold(notice) or known.custody.hold),
         external_url=notice.external_url or known.external_url,
         peers=_heard(known.peers, notice.external_url, now),
         repeat_at=now,
@@ -223,6 +225,12 @@ def _reopen(
         lines=(line,),
         joined=len(told.joined),
     )
+
+
+def _hold(notice: Notice, *before: Hold) -> Hold | None:
+    """Return what all routes say about acknowledgements; None where there is none."""
+    said = (*before, *(placement.hold for placement in notice.placements))
+    return narrowed(*said) if said else None
 
 
 def _equal(known: Incident, notice: Notice, told: Told, now: int) -> Change:

@@ -15,6 +15,8 @@ class ActionKind(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"
     UNACKNOWLEDGE = "unacknowledge"
+    CONFIRM = "confirm"
+    HAND_OVER = "hand_over"
     SILENCE = "silence"
     UNSILENCE = "unsilence"
     RESOLVE = "resolve"
@@ -38,6 +40,7 @@ class Action:
     trace: str = ""
     revision: int = 0  # of a digest, as clicked: what it showed then is acted on
     place: str = ""  # where it was clicked: the app's name and the chat, as in targets
+    to: Actor | None = None  # for a hand-over: the chosen person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from receiver.domain.incident import Incident, Kind, Member, state
+from receiver.domain.ownership import owned_until, owners
 from receiver.domain.reason import State
 from receiver.domain.silence import SilenceState
 from receiver.domain.units import Units
@@ -58,6 +59,9 @@ class Marks(NamedTuple):
     repeated: int = 0
     failed: int = 0  # silences that Alertmanager refused or did not confirm
     updated: int = 0
+    lapsed: int = 0
+    handed: int = 0
+    reminded: int = 0
 
 
 class Shown(NamedTuple):
@@ -73,6 +77,9 @@ class Shown(NamedTuple):
     silences: tuple[tuple[str, SilenceState], ...]
     episodes: int = 0  # of the incident so far
     gathers: bool = False  # it is a digest, which changes all the time
+    until: int = 0  # when the acknowledgements lapse
+    asked: bool = False  # its owners have taken it here, and are asked whether they are on it
+    leads: bool = False  # its lead was chosen, or came, here
 
 
 class Attempt(NamedTuple):
@@ -143,8 +150,13 @@ class Ability(StrEnum):
     POSTS_ONLY = "posts_only"
 
 
-def picture(incident: Incident, members: Sequence[Member]) -> Shown:
-    """Return what a card drawn now would show, as far as later decisions depend on it."""
+def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Shown:
+    """Return what a card drawn now would show, as far as later decisions depend on it.
+
+    ``card`` is its number: people are asked where they took the incident.
+    """
+    having = owners(incident)
+    here = [owner for owner in having if owner.card in (0, card)]
     return Shown(
         state=state(incident, members),
         firing=sum(member.firing for member in members),
@@ -155,14 +167,20 @@ def picture(incident: Incident, members: Sequence[Member]) -> Shown:
             incident.repeated,
             sum(silence.state is SilenceState.FAILED for silence in incident.silences),
             incident.updated,
+            incident.custody.lapsed,
+            incident.custody.handed,
+            incident.custody.reminded,
         ),
         rank=incident.rank,
         truncated=incident.truncated,
-        ack="" if incident.ack is None else incident.ack.actor.open_id,
+        ack=" ".join(owner.actor.open_id for owner in having),
         handled="" if incident.handled is None else incident.handled.actor.open_id,
         silences=tuple((silence.id, silence.state) for silence in incident.silences),
         episodes=incident.joined,
         gathers=incident.kind is Kind.DIGEST,
+        until=owned_until(incident),
+        asked=any(owner.reminded for owner in here),
+        leads=incident.ack in here,
     )
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import assert_never
 
+from receiver.domain import ownership
 from receiver.domain.action import Action, ActionKind, Verdict, done
 from receiver.domain.digest import Digest
-from receiver.domain.incident import Incident, Kind, Member, Ownership
+from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.reason import ActionReason
 from receiver.domain.silencing import request_shared, request_silence, request_unsilence
 
@@ -15,18 +15,18 @@ def decide(known: Incident, members: Sequence[Member], action: Action, now: int)
     """Decide what a click does to an incident; the source's own resolve beats any late click."""
     if known.closed_at is not None:
         return Verdict(reason=ActionReason.RESOLVED_ALREADY)
+    about_owners = ownership.DECISIONS.get(action.kind)
+    if about_owners is not None:
+        return about_owners(known, action, now)
     match action.kind:
-        case ActionKind.ACKNOWLEDGE:
-            return _acknowledge(known, action, now)
-        case ActionKind.UNACKNOWLEDGE:
-            return _unacknowledge(known, action, now)
         case ActionKind.SILENCE:
             return request_silence(known, members, action, now)
         case ActionKind.UNSILENCE:
             return request_unsilence(known, action, now)
         case ActionKind.RESOLVE:
             return _resolve(known, members, action, now)
-    assert_never(action.kind)
+        case _:
+            return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
 
 
 def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> Verdict:
@@ -38,7 +38,7 @@ def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> 
         return Verdict(reason=ActionReason.RESOLVED_ALREADY)
     match action.kind:
         case ActionKind.ACKNOWLEDGE:
-            return done(known._replace(ack=Ownership(action.actor, now)), action, now)
+            return done(ownership.joined(known, action, now), action, now)
         case ActionKind.SILENCE:
             return request_shared(known, digest, action, now)
         case ActionKind.UNSILENCE:
@@ -47,21 +47,8 @@ def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> 
             return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
 
 
-def _acknowledge(known: Incident, action: Action, now: int) -> Verdict:
-    if known.ack is not None:
-        return Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED)
-    owned = known._replace(ack=Ownership(action.actor, now))
-    return done(owned, action, now)
-
-
-def _unacknowledge(known: Incident, action: Action, now: int) -> Verdict:
-    if known.ack is None and known.handled is None:
-        return Verdict(reason=ActionReason.NOT_ACKNOWLEDGED)
-    return done(known._replace(ack=None, handled=None), action, now)
-
-
 def _resolve(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
-    handled = known._replace(handled=Ownership(action.actor, now))
+    handled = ownership.handle(known, action, now)
     if known.kind is Kind.ALERTS:
         # The source still reports it: only the source can end it.
         if known.handled is not None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from receiver.domain.alert import Alert
-from receiver.domain.person import Actor
+from receiver.domain.custody import Custody, Hold, Ownership
 from receiver.domain.reason import BodyReason, State
 from receiver.domain.severity import SeverityScale
 from receiver.domain.silence import Silence, SilenceState
@@ -34,6 +34,7 @@ class Placement(NamedTuple):
     fallback: str = ""  # the target that takes over what this one refuses for good
     # The targets by which other apps serve the same chat: one card there is enough.
     others: tuple[str, ...] = ()
+    hold: Hold = Hold()  # what its routes say about acknowledgements
 
 
 class Flapping(NamedTuple):
@@ -85,13 +86,6 @@ class Member(NamedTuple):
     url: str
 
 
-class Ownership(NamedTuple):
-    """Who took an incident, or declared it handled, and when."""
-
-    actor: Actor
-    at: int
-
-
 class Past(NamedTuple):
     """A group's earlier incidents within a week: when they opened, and how the last one went."""
 
@@ -122,7 +116,7 @@ class Incident(NamedTuple):
     reopened: int = 0
     repeated: int = 0
     updated: int = 0
-    ack: Ownership | None = None
+    ack: Ownership | None = None  # of those who acknowledged, the one who leads
     handled: Ownership | None = None
     silences: tuple[Silence, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
@@ -135,8 +129,9 @@ class Incident(NamedTuple):
     flapping: int = 0  # how often that was at the last re-opening, 0 where it was not flapping
     flaps_until: int = 0  # when it has calmed down, if it does not re-open again
     called_at: int = 0  # the last re-opening that people were called for
-    hushed: int = 0  # of ``joined``, those that came with a re-opening nobody was called for
+    hushed: int = 0  # of ``joined``, those that came with news nobody was called for
     past: Past = Past()
+    custody: Custody = Custody()
 
 
 class Line(NamedTuple):

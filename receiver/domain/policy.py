@@ -32,6 +32,8 @@ class Permission(StrEnum):
 # What each action needs: a new kind of action is one line here.
 PERMISSIONS: dict[ActionKind, Permission] = {
     ActionKind.ACKNOWLEDGE: Permission.ACKNOWLEDGE,
+    ActionKind.CONFIRM: Permission.ACKNOWLEDGE,
+    ActionKind.HAND_OVER: Permission.ACKNOWLEDGE,
     ActionKind.UNACKNOWLEDGE: Permission.UNACKNOWLEDGE,
     ActionKind.SILENCE: Permission.SILENCE,
     ActionKind.UNSILENCE: Permission.UNSILENCE,

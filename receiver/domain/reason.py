@@ -34,8 +34,13 @@ class CardReason(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     SILENCE_FAILED = "silence_failed"
+    LAPSED = "lapsed"  # nobody confirmed the acknowledgement
+    HANDED_OVER = "handed_over"
+    REMINDED = "reminded"  # the owners are asked whether they are still on it
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
+    CONFIRMED = "confirmed"
+    JOINED = "joined"  # new alerts that the owners take in, and nobody is called for
     TRUNCATED = "truncated"
     UPDATED = "updated"
     REPEAT = "repeat"
@@ -57,6 +62,7 @@ class NotifyReason(StrEnum):
     REOPENED = "reopened"
     NEW_ALERTS = "new_alerts"
     SEVERITY_RAISED = "severity_raised"
+    LAPSED = "lapsed"
     REPEAT = "repeat"
 
 
@@ -67,6 +73,10 @@ class ActionReason(StrEnum):
     REQUESTED = "requested"
     REPEATED = "repeated"
     ALREADY_ACKNOWLEDGED = "already_acknowledged"
+    JOINED = "joined"  # beside those who had acknowledged
+    ENOUGH_OWNERS = "enough_owners"
+    LEADS_ALREADY = "leads_already"
+    NOT_YOURS = "not_yours"  # an acknowledgement is taken back by its owner alone
     NOT_ACKNOWLEDGED = "not_acknowledged"
     ALREADY_SILENCED = "already_silenced"
     NOT_SILENCED = "not_silenced"
@@ -76,6 +86,7 @@ class ActionReason(StrEnum):
     OLD_CARD = "old_card"
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_CHOICE = "unknown_choice"
+    NOBODY_CHOSEN = "nobody_chosen"
     CHANGED = "changed"  # what a digest's silence would mute is no longer what it showed
     # What the policy refuses.
     NOT_PERMITTED = "not_permitted"

@@ -102,9 +102,14 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.SILENCED, bool(_holding(now) - set(last.silences))),
         (CardReason.UNSILENCED, now.silences != last.silences),
         (CardReason.HANDLED, now.handled != last.handled),
-        (CardReason.ACKNOWLEDGED, bool(now.ack) and now.ack != last.ack),
-        (CardReason.UNACKNOWLEDGED, bool(last.ack) and not now.ack),
+        (CardReason.LAPSED, now.marks.lapsed > last.marks.lapsed),
+        (CardReason.HANDED_OVER, now.marks.handed > last.marks.handed),
+        (CardReason.ACKNOWLEDGED, bool(set(now.ack.split()) - set(last.ack.split()))),
+        (CardReason.UNACKNOWLEDGED, now.ack != last.ack),
+        (CardReason.REMINDED, now.marks.reminded > last.marks.reminded),
+        (CardReason.CONFIRMED, now.until != last.until),
         (CardReason.SOME_RESOLVED, now.firing < last.firing),
+        (CardReason.JOINED, now.episodes > last.episodes),
         (CardReason.TRUNCATED, now.truncated != last.truncated),
         (CardReason.UPDATED, now.marks.updated > last.marks.updated),
         (CardReason.REPEAT, now.marks.repeated > last.marks.repeated),
@@ -121,6 +126,8 @@ def why_call(marks: Marks, now: Shown, notify: Sequence[str]) -> CardReason | No
     news = now.marks
     if news.failed > marks.failed:
         return CardReason.SILENCE_FAILED  # the clicker may have left: they are told all the same
+    if now.leads and news.handed > marks.handed and now.state not in _OVER:
+        return CardReason.HANDED_OVER  # and so is who was chosen to take over
     if now.state not in (State.FIRING, State.ACKNOWLEDGED):
         return None
     unowned = now.state is State.FIRING
@@ -128,11 +135,15 @@ def why_call(marks: Marks, now: Shown, notify: Sequence[str]) -> CardReason | No
         (NotifyReason.REOPENED, news.reopened > marks.reopened),
         (NotifyReason.SEVERITY_RAISED, news.raised > marks.raised),
         (NotifyReason.NEW_ALERTS, news.joined > marks.joined),
+        (NotifyReason.LAPSED, news.lapsed > marks.lapsed and unowned),
         (NotifyReason.REPEAT, news.repeated > marks.repeated and unowned),
     ):
         if happened and reason in notify:
             return CardReason(reason)
-    return None
+    return CardReason.REMINDED if now.asked and news.reminded > marks.reminded else None
+
+
+_OVER = (State.RESOLVED, State.NOTE)
 
 
 # What a target that cannot edit gets a message for.
@@ -164,7 +175,7 @@ def _next(
 ) -> Step:
     if card.state is not CardState.OPEN or card.digest > NO_DIGEST:
         return Wait(None)
-    news = picture(incident, members)
+    news = picture(incident, members, card.id)
     if card.last is None and card.attempt is None:
         if card.shown >= card.wanted:
             return Wait(None)

@@ -17,12 +17,13 @@ from receiver.domain.card import (
     CardState,
 )
 from receiver.domain.decide import decide
+from receiver.domain.due import fall_due
 from receiver.domain.history import recall
 from receiver.domain.incident import Change, Kind, Member, Notice, Rules
 from receiver.domain.policy import Access, admit, touched
 from receiver.domain.reason import ActionReason, BodyReason
 from receiver.domain.silence import SilenceState
-from receiver.domain.silencing import Conclusion, conclude, lapse
+from receiver.domain.silencing import Conclusion, conclude
 from receiver.domain.units import suppress
 from receiver.store import statements as sql
 from receiver.store.accounts import forget, move
@@ -42,6 +43,7 @@ from receiver.store.rows import (
     load_snapshot,
     newest_of_group,
     put_card,
+    update_incident,
 )
 
 Connection = sqlite3.Connection
@@ -202,14 +204,18 @@ def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
 
 
 def apply_lapse(db: Connection, now: int) -> tuple[int, int | None]:
-    """End silences whose time is over."""
+    """Do what time alone does: end silences, remind owners, let acknowledgements lapse."""
     ended = 0
     for (number,) in db.execute(sql.LAPSING, (now,)).fetchall():
         snapshot = load_snapshot(db, number)
-        verdict = None if snapshot is None else lapse(snapshot.incident, now)
-        if verdict is not None and verdict.incident is not None:
-            keep_incident(db, verdict.incident, verdict.lines, now)
-            ended += 1
+        if snapshot is None:
+            continue
+        verdict = fall_due(snapshot.incident, now)
+        if verdict.incident is None:
+            update_incident(db, snapshot.incident)  # it is due later than its row says
+            continue
+        keep_incident(db, verdict.incident, verdict.lines, now)
+        ended += 1
     row = db.execute(sql.NEXT_LAPSE).fetchone()
     db.execute(sql.DROP_SEEN, (now,))
     return ended, row[0]

@@ -22,6 +22,7 @@ from receiver.domain.digest import (
 )
 from receiver.domain.digest import gather as drawn
 from receiver.domain.incident import Incident, Kind, Line, Placement
+from receiver.domain.ownership import is_owned, released
 from receiver.domain.policy import FREE, Access, Touched, admit, touched
 from receiver.domain.reason import ActionReason
 from receiver.domain.severity import CRITICAL
@@ -86,8 +87,8 @@ def gather(db: Connection, target: str, now: int) -> Gathering:
     if row is None:
         update_incident(db, _linked(incident, found))
     elif found or changed:
-        ack = None if found else incident.ack
-        _advance(db, _linked(incident, found)._replace(ack=ack), target, (), now)
+        linked = _linked(incident, found)
+        _advance(db, released(linked, now) if found else linked, target, (), now)
     return Gathering(number, len(found), more=len(found) == GATHER_MOST)
 
 
@@ -306,9 +307,10 @@ def _acknowledge(
 ) -> Verdict | None:
     """Acknowledge one gathered incident; a refusal leaves a line there."""
     snapshot = load_snapshot(db, one.incident)
-    if snapshot is None:
+    if snapshot is None or is_owned(snapshot.incident):
         return None
-    verdict = decide(snapshot.incident, snapshot.members, action, now)
+    # It is owned from elsewhere than its own card: there is no better place to ask than all.
+    verdict = decide(snapshot.incident, snapshot.members, replace(action, card=0), now)
     what = touched(snapshot.incident, snapshot.members)
     verdict = admit(access, action, verdict, what, now)
     if verdict.incident is None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from receiver.domain.action import ActionKind
 from receiver.domain.card import Card
 from receiver.domain.digest import LATE_KEY, Digest, make
+from receiver.domain.due import next_due
 from receiver.domain.incident import Change, Incident, Kind, Line, Member, Placement
 from receiver.domain.reason import BodyReason
-from receiver.domain.silencing import next_lapse
 from receiver.store import statements as sql
 from receiver.store.accounts import accept, move
 from receiver.store.base import Snapshot
@@ -116,7 +116,7 @@ def insert_incident(db: Connection, key: bytes, incident: Incident) -> int:
 
 def update_incident(db: Connection, incident: Incident) -> None:
     """Write an incident that exists."""
-    values = (incident.closed_at, next_lapse(incident), encode(incident), incident.id)
+    values = (incident.closed_at, next_due(incident), encode(incident), incident.id)
     db.execute(sql.UPDATE_INCIDENT, values)
 
 

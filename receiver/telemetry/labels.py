@@ -23,7 +23,10 @@ RETRY = "retry"
 REJECTED = "rejected"
 TOKEN_OUTCOMES = ("success", "failure")
 CALLBACK_OUTCOMES = ("ok", "forged", "stale", "replayed", "malformed", "challenge", "failed")
-ACTIONS = ("acknowledge", "unacknowledge", "silence", "unsilence", "resolve")
+ACTIONS = (
+    *("acknowledge", "unacknowledge", "confirm", "hand_over"),
+    *("silence", "unsilence", "resolve"),
+)
 ACTION_OUTCOMES = ("done", "requested", "refused", "failed", "repeated", "late")
 REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long")
 SILENCE_OUTCOMES = ("created", "failed", "expired", "recovered")

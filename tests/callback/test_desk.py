@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +20,8 @@ from receiver.domain.card import (
     Rung,
 )
 from receiver.domain.incident import Kind
+from receiver.domain.ownership import OWNERS_MOST, owners
+from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import SilenceState
 from receiver.store.base import Snapshot, Unavailable
@@ -32,6 +33,7 @@ from tests.app.held import held_alertmanager
 from tests.callback.bench import HAN, LABELS, LI, Bench, bench, channel_of
 
 ACK, UNACK = ActionKind.ACKNOWLEDGE, ActionKind.UNACKNOWLEDGE
+HAND = ActionKind.HAND_OVER
 SILENCE, UNSILENCE, RESOLVE = ActionKind.SILENCE, ActionKind.UNSILENCE, ActionKind.RESOLVE
 
 Scene = Callable[[Bench], Awaitable[Reply]]
@@ -48,7 +50,32 @@ async def _repeated(at: Bench) -> Reply:
 
 async def _already_acknowledged(at: Bench) -> Reply:
     await at.click(ACK, actor=LI)
+    return await at.click(ACK, actor=LI)
+
+
+async def _joined(at: Bench) -> Reply:
+    await at.click(ACK, actor=LI)
     return await at.click(ACK, actor=HAN)
+
+
+async def _not_yours(at: Bench) -> Reply:
+    await at.click(ACK, actor=LI)
+    return await at.click(UNACK, actor=HAN)
+
+
+async def _enough_owners(at: Bench) -> Reply:
+    for number in range(OWNERS_MOST):
+        await at.click(ACK, actor=Actor(open_id=f"ou_{number}"))
+    return await at.click(ACK, actor=HAN)
+
+
+async def _leads_already(at: Bench) -> Reply:
+    await at.click(HAND, to=LI)
+    return await at.click(HAND, to=LI)
+
+
+async def _nobody_chosen(at: Bench) -> Reply:
+    return await at.click(HAND)
 
 
 async def _not_acknowledged(at: Bench) -> Reply:
@@ -94,6 +121,11 @@ SCENES: dict[ActionReason, tuple[ActionKind, Scene]] = {
     ActionReason.DONE: (ACK, _done),
     ActionReason.REPEATED: (ACK, _repeated),
     ActionReason.ALREADY_ACKNOWLEDGED: (ACK, _already_acknowledged),
+    ActionReason.JOINED: (ACK, _joined),
+    ActionReason.ENOUGH_OWNERS: (ACK, _enough_owners),
+    ActionReason.LEADS_ALREADY: (HAND, _leads_already),
+    ActionReason.NOT_YOURS: (UNACK, _not_yours),
+    ActionReason.NOBODY_CHOSEN: (HAND, _nobody_chosen),
     ActionReason.NOT_ACKNOWLEDGED: (UNACK, _not_acknowledged),
     ActionReason.ALREADY_SILENCED: (SILENCE, _already_silenced),
     ActionReason.NOT_SILENCED: (UNSILENCE, _not_silenced),
@@ -318,11 +350,11 @@ async def test_a_slow_alertmanager_leaves_the_click_requested_and_then_concludes
 
 async def test_clicks_at_once_are_applied_one_after_another(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
-        people = [replace(LI, open_id=f"ou_{number}", name=f"N{number}") for number in range(8)]
+        people = [Actor(open_id=f"ou_{number}", name=f"N{number}") for number in range(8)]
         replies = await asyncio.gather(*(at.click(ACK, actor=person) for person in people))
-        done = [reply for reply in replies if reply.toast.en == "Acknowledged"]
-        assert len(done) == 1
-        ack = (await at.snapshot()).incident.ack
-        assert ack is not None
-        late = [reply.toast.en for reply in replies if reply not in done]
-        assert late == [f"Already acknowledged by {ack.actor.name}"] * 7
+        first, *others = sorted(replies, key=lambda reply: len(reply.toast.en))
+        assert first.toast.en == "Acknowledged"
+        having = owners((await at.snapshot()).incident)
+        assert {owner.actor for owner in having} == set(people)
+        together = f"Acknowledged, together with {having[0].actor.name}"
+        assert all(reply.toast.en.startswith(together) for reply in others)

@@ -262,10 +262,10 @@ async def test_a_clicker_whose_name_is_not_known_has_the_chat_s_names_learned(
         assert ack is not None
         assert ack.actor.name == "韩梅梅"
         document = clicked(ACK, "event-2")
-        document["event"]["operator"]["open_id"] = "ou_stranger"
+        document["event"]["operator"] |= {"open_id": "ou_stranger", "union_id": "on_stranger"}
         _, answer = await send(at, document, "second")
         assert Listening.asked == ["oc_1"]
-        assert answer["toast"]["i18n"]["en_us"] == "Already acknowledged by 韩梅梅"
+        assert answer["toast"]["i18n"]["en_us"] == "Acknowledged, together with 韩梅梅"
 
 
 async def test_no_secret_of_a_click_is_logged(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from receiver.callback.toasts import (
 )
 from receiver.channels.feishu.callback import ToastKind
 from receiver.domain.action import ActionKind, Verdict
-from receiver.domain.incident import Incident, Kind, Ownership
+from receiver.domain.custody import Custody, Ownership
+from receiver.domain.incident import Incident, Kind
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import Silence, SilenceState
@@ -56,10 +57,11 @@ def test_verdicts_of_one_kind_are_told_apart() -> None:
     assert len(set(told.values()) - {UNDERSTOOD_NOTHING}) == len(told)
 
 
-def test_who_was_first_is_named() -> None:
-    incident = INCIDENT._replace(ack=Ownership(LI, 1))
-    verdict = Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED)
-    toast = toast_for(ActionKind.ACKNOWLEDGE, verdict, incident)
+@pytest.mark.parametrize("reason", [ActionReason.JOINED, ActionReason.NOT_YOURS])
+def test_who_was_first_is_named(reason: ActionReason) -> None:
+    helpers = (Ownership(Actor(open_id="ou_2"), 2),)
+    incident = INCIDENT._replace(ack=Ownership(LI, 1), custody=Custody(helpers=helpers))
+    toast = toast_for(ActionKind.ACKNOWLEDGE, Verdict(reason=reason), incident)
     assert "李雷" in toast.zh
     assert "李雷" in toast.en
 

@@ -9,7 +9,8 @@ from receiver.domain.card import (
     Marks,
     picture,
 )
-from receiver.domain.incident import Incident, Kind, Member, Ownership
+from receiver.domain.custody import Ownership
+from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason
 from receiver.domain.silence import GROUP_SCOPE, HOUR, Silence, SilenceState, alert_scope

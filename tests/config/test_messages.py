@@ -315,7 +315,7 @@ ROUTED = {
     ),
     "{targets: [legacy], notify: [first]}": (
         "routes[0].notify[0] (line 8): seen 'first'; write one of reopened, new_alerts, "
-        "severity_raised, repeat"
+        "severity_raised, lapsed, repeat"
     ),
     "{targets: [legacy], continue: yes}": (
         "routes[0].continue (line 8): seen 'yes'; write true or false"

@@ -20,8 +20,10 @@ from tests.docs.pages import page, section, spans, table
 from tests.packaging.tree import ROOT
 
 GUIDE = page("docs/architecture.md")
+LINES_MOST = 340
 FLAT = " ".join(GUIDE.split())
-LINES_MOST = 300
+# What calls somebody in person, whatever the routes say.
+ALWAYS = {CardReason.SILENCE_FAILED, CardReason.HANDED_OVER, CardReason.REMINDED}
 NO_MODULE = {"__init__.py", "__pycache__", "py.typed"}
 _MINUTE = 60_000
 _DAY = 24 * 60 * _MINUTE
@@ -38,7 +40,7 @@ def test_every_reason_is_told_once(enum: type[StrEnum]) -> None:
 
 def test_the_reasons_that_call_people_are_those_of_notify() -> None:
     called = {row[0].strip("`") for row in told(CardReason) if row[2] == "reply"}
-    assert called == {*NotifyReason, CardReason.SILENCE_FAILED}
+    assert called == {*NotifyReason, *ALWAYS}
 
 
 def test_the_reasons_that_a_group_bot_posts_for_are_the_codes() -> None:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.domain.absorb import PEERS_MOST
-from receiver.domain.incident import FLAP_WINDOW, Kind, Notice, Ownership
+from receiver.domain.custody import Ownership
+from receiver.domain.incident import FLAP_WINDOW, Kind, Notice
 from receiver.domain.reason import BodyReason
 from tests.domain.made import (
     LI,

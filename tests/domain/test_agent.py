@@ -6,7 +6,8 @@ import pytest
 
 from receiver.domain.alert import Alert
 from receiver.domain.card import picture
-from receiver.domain.incident import Kind, Notice, Ownership
+from receiver.domain.custody import Ownership
+from receiver.domain.incident import Kind, Notice
 from receiver.domain.reason import BodyReason, CardReason, State
 from receiver.domain.step import (
     why_call,

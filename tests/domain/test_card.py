@@ -298,11 +298,12 @@ def test_whom_to_call(before: Marks, now: Marks, state: State, notify: set[Notif
         return
     assert state in (State.FIRING, State.ACKNOWLEDGED)
     assert NotifyReason(reason) in notify
-    assert reason is not CardReason.REPEAT or state is State.FIRING
+    assert reason not in (CardReason.LAPSED, CardReason.REPEAT) or state is State.FIRING
     grown = {
         CardReason.REOPENED: now.reopened > before.reopened,
         CardReason.SEVERITY_RAISED: now.raised > before.raised,
         CardReason.NEW_ALERTS: now.joined > before.joined,
+        CardReason.LAPSED: now.lapsed > before.lapsed,
         CardReason.REPEAT: now.repeated > before.repeated,
     }
     assert grown[reason]

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.domain.incident import Incident, Kind, Ownership, muting, state
+from receiver.domain.custody import Ownership
+from receiver.domain.incident import Incident, Kind, muting, state
 from receiver.domain.reason import State
 from receiver.domain.silence import Silence, SilenceState
 from tests.domain.made import HOUR, LI, NOW, alert, notice, world

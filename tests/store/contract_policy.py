@@ -11,7 +11,7 @@ from receiver.domain.reason import ActionReason
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
 from receiver.store.base import Snapshot, Store
-from tests.domain.made import HOUR, NOW
+from tests.domain.made import HOUR, NOW, WANG
 from tests.store.engines import Engine
 from tests.store.made import click, open_one
 
@@ -41,7 +41,7 @@ class Policies:
         if kind is ActionKind.UNACKNOWLEDGE:
             await store.act(click(ActionKind.ACKNOWLEDGE, "a9"), NOW)
         before, lines = await known(store), await store.timeline(1)
-        asked = replace(click(kind), scope=before.members[0].fingerprint)
+        asked = replace(click(kind), scope=before.members[0].fingerprint, to=WANG)
         acted = await store.act(asked, NOW, ONLY_WANG)
         assert acted.verdict.reason is ActionReason.NOT_PERMITTED
         assert await known(store) == before

@@ -96,13 +96,16 @@ async def test_a_late_click_leaves_a_resolved_incident_as_it_is(tmp_path: Path) 
         assert colour(card) == "green"
 
 
-async def test_the_second_to_acknowledge_learns_who_was_first(tmp_path: Path) -> None:
+async def test_two_people_own_what_both_acknowledged(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
         card = await fired(at)
         value = values(card.content)["acknowledge"]
         await at.click(card, "acknowledge", who="李雷")
         answer = await at.send(at.callback("王伟", card, value))
-        assert told(answer) == "Already acknowledged by 李雷"
+        assert told(answer) == "Acknowledged, together with 李雷"
+        await at.shows(card, "**李雷**, **王伟**")
+        await at.click(card, "unacknowledge", who="李雷")
+        await at.shows(card, "Acknowledged by **王伟**")
         await at.click(card, "unacknowledge", who="王伟")
         await at.turns(card, "red")
 
@@ -212,7 +215,7 @@ async def test_a_replayed_callback_is_refused(tmp_path: Path) -> None:
         first = at.desk.courier.request(at.app, at.callback("李雷", card, before["acknowledge"]))
         assert told(await at.http.send(first)) == "Acknowledged"
         value = {**before["acknowledge"], "a": "unacknowledge"}
-        assert told(await at.send(at.callback("王伟", card, value))) == "No longer acknowledged"
+        assert told(await at.send(at.callback("李雷", card, value))) == "No longer acknowledged"
         assert (await at.http.send(first)).status_code == 403
         assert (await at.incidents())[0]["acknowledged_by"] is None
         assert await at.metric("receiver_callback_requests_total", outcome="replayed") == 1

@@ -25,6 +25,7 @@ from receiver.channels.feishu.value import (
 )
 from receiver.domain.action import ActionKind
 from receiver.domain.incident import Kind, Member
+from receiver.domain.ownership import is_asked, is_owned
 from receiver.domain.reason import State
 from receiver.domain.silence import COMMENT_LIMIT, DURATIONS, GROUP_SCOPE
 from receiver.domain.silencing import scope_matchers
@@ -42,12 +43,16 @@ def acts(facts: Facts) -> bool:
 
 
 def owner_button(view: View) -> Json:
-    """Return acknowledge, or its opposite where somebody owns the incident."""
+    """Return what one tap takes: the incident, a part in it, or for longer when asked."""
     incident = view.incident
-    if incident.ack is None and incident.handled is None:
-        behavior = _callback(view, ActionKind.ACKNOWLEDGE)
+    if is_asked(incident):
+        return button(
+            say(Phrase.STILL_ON_IT), "primary_filled", _callback(view, ActionKind.CONFIRM)
+        )
+    behavior = _callback(view, ActionKind.ACKNOWLEDGE)
+    if incident.ack is None:
         return button(say(Phrase.ACKNOWLEDGE), "primary_filled", behavior)
-    return button(say(Phrase.UNACKNOWLEDGE), "default", _callback(view, ActionKind.UNACKNOWLEDGE))
+    return button(say(Phrase.ACKNOWLEDGE_TOO), "default", behavior)
 
 
 def controls(view: View, facts: Facts, options: int) -> list[Json]:
@@ -87,8 +92,8 @@ def confirmed_unsilence(behavior: Json) -> Json:
 
 
 def _more(view: View, facts: Facts) -> list[Json]:
-    found: list[Json] = []
     incident = view.incident
+    found = _owning(view)
     behavior = _callback(view, ActionKind.RESOLVE)
     if incident.kind is Kind.AGENT:
         ask = question(say(Phrase.CONFIRM_RESOLVE), say(Phrase.CONFIRM_RESOLVE_TEXT))
@@ -100,6 +105,22 @@ def _more(view: View, facts: Facts) -> list[Json]:
     if live and not facts.covered and incident.kind is Kind.ALERTS:
         found.append(_unsilence(view))
     return found
+
+
+def _owning(view: View) -> list[Json]:
+    """Return what the owners may do beside their one tap."""
+    incident = view.incident
+    if not is_owned(incident):
+        return []
+    found: list[Json] = []
+    if is_asked(incident):
+        too = _callback(view, ActionKind.ACKNOWLEDGE)
+        found.append(button(say(Phrase.ACKNOWLEDGE_TOO), "default", too))
+    elif incident.ack is not None:
+        sure = _callback(view, ActionKind.CONFIRM)
+        found.append(button(say(Phrase.STILL_ON_IT), "default", sure))
+    back = _callback(view, ActionKind.UNACKNOWLEDGE)
+    return [*found, button(say(Phrase.UNACKNOWLEDGE), "default", back)]
 
 
 def _silence_form(view: View, facts: Facts, most: int) -> Json | None:

@@ -7,13 +7,15 @@ from receiver.channels.feishu.facts import Facts
 from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import joined, markdown
 from receiver.channels.feishu.size import Json
-from receiver.domain.incident import Kind
+from receiver.domain.incident import Incident, Kind
+from receiver.domain.ownership import is_asked, owned_until, owners
 from receiver.domain.person import Actor
 from receiver.domain.reason import State
 from receiver.domain.silence import GROUP_SCOPE, SHARED_SCOPE, Silence, SilenceState
 from receiver.phrases import Phrase, Said, say
 
 NAME_LIMIT = 40
+NAMES_MOST = 5
 PROBLEM_LIMIT = 200
 WHY_LIMIT = 200
 # Which silences matter most to somebody who opens the card.
@@ -49,12 +51,7 @@ def _owners(view: View, facts: Facts) -> list[Json]:
     incident = view.incident
     found: list[Json] = []
     if incident.ack is not None:
-        said = say(
-            Phrase.ACKNOWLEDGED_BY,
-            who=name_of(incident.ack.actor),
-            time=moment(incident.ack.at),
-        )
-        found.append(markdown(joined(("👤", said), " ")))
+        found += _acknowledged(incident, incident.ack.at, facts)
     if incident.handled is not None:
         closed = incident.kind is not Kind.ALERTS
         said = say(
@@ -67,6 +64,31 @@ def _owners(view: View, facts: Facts) -> list[Json]:
             parts.append(joined(("⚠️", say(Phrase.STILL_FIRES)), " "))
         found.append(markdown(joined(parts, "\n")))
     return found
+
+
+def _acknowledged(incident: Incident, at: int, facts: Facts) -> list[Json]:
+    """Say who acknowledged, the lead first, until when, and whether they are asked to confirm."""
+    having = [f"**{name_of(owner.actor)}**" for owner in owners(incident)]
+    shown, more = having[:NAMES_MOST], len(having) - NAMES_MOST
+    each = [
+        say(Phrase.ACKNOWLEDGED_BY, who=f"{between.join(shown)}{others}", time=moment(at))[language]
+        for language, (between, others) in enumerate(_others(more))
+    ]
+    parts: list[Said | str] = [joined(("👤", Said(*each)), " ")]
+    if facts.state is State.RESOLVED:
+        return [markdown(parts[0])]
+    parts.append(say(Phrase.ACKNOWLEDGED_UNTIL, until=moment(owned_until(incident))))
+    drawn = [markdown(joined(parts, " · "))]
+    if is_asked(incident):
+        drawn.append(markdown(joined(("⏰", say(Phrase.ASKED)), " ")))
+    return drawn
+
+
+def _others(more: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return, for each language, what stands between names, and what after the last."""
+    said = say(Phrase.OTHERS, count=more)
+    zh, en = said if more > 0 else ("", "")
+    return ("、", zh), (", ", f" {en}" if en else "")
 
 
 def _silences(silences: Iterable[Silence], facts: Facts, most: int) -> list[Json]:

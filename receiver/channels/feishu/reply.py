@@ -44,6 +44,9 @@ _PHRASES = {
     CardReason.REOPENED: Phrase.CALL_REOPENED,
     CardReason.FLAPPING: Phrase.CALL_REOPENED,
     CardReason.REPEAT: Phrase.CALL_REPEAT,
+    CardReason.LAPSED: Phrase.CALL_LAPSED,
+    CardReason.REMINDED: Phrase.CALL_REMINDED,
+    CardReason.HANDED_OVER: Phrase.CALL_HANDED_OVER,
     CardReason.SILENCE_FAILED: Phrase.CALL_SILENCE_FAILED,
 }
 

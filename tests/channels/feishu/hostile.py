@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from receiver.domain.incident import Ownership
+from receiver.domain.custody import Ownership
 from receiver.domain.person import Actor
 from receiver.domain.silence import GROUP_SCOPE, Silence, SilenceState
 from receiver.sandbox.markup import Mention

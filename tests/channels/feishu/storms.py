@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from receiver.channels.base import View
 from receiver.domain.card import Card
+from receiver.domain.custody import Ownership
 from receiver.domain.digest import Gathered, make, shared_matchers
-from receiver.domain.incident import Incident, Kind, Ownership
+from receiver.domain.incident import Incident, Kind
 from receiver.domain.reason import CardReason, State
 from receiver.domain.silence import HOUR, SHARED_SCOPE, Silence, SilenceState
 from tests.channels.views import LI, MINUTE, NOW

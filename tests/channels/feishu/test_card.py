@@ -117,9 +117,10 @@ def test_a_mild_message_is_blue() -> None:
     assert card(mild)["header"]["template"] == "blue"
 
 
-A, U, S, X, R = (
+A, U, C, S, X, R = (
     ActionKind.ACKNOWLEDGE,
     ActionKind.UNACKNOWLEDGE,
+    ActionKind.CONFIRM,
     ActionKind.SILENCE,
     ActionKind.UNSILENCE,
     ActionKind.RESOLVE,
@@ -131,11 +132,11 @@ A, U, S, X, R = (
     [
         ("firing", [A, S, R]),
         ("new_alerts", [A, S, R]),
-        ("acknowledged", [U, S, R]),
-        ("handled", [U, S]),
-        ("handled_only", [U, S]),
+        ("acknowledged", [A, S, C, U, R]),
+        ("handled", [A, S, C, U]),
+        ("handled_only", [A, S, U]),
         ("silence_requested", [A, X, R]),
-        ("silenced", [U, X, R]),
+        ("silenced", [A, X, C, U, R]),
         ("one_silenced", [A, S, R, X]),
         ("silence_failed", [A, S, R]),
         ("unsilencing", [A, S, R]),
