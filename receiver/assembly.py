@@ -1,6 +1,7 @@
 """A configuration, turned into the parts that the stages work with."""
 
 import asyncio
+import dataclasses
 import platform
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,8 +14,9 @@ from prometheus_client import CollectorRegistry
 from receiver.alertmanager.call import Ports as AlertmanagerPorts
 from receiver.alertmanager.call import build_http
 from receiver.alertmanager.client import AlertmanagerClient
-from receiver.alertmanager.peer import Source
+from receiver.alertmanager.peer import API, GRAFANA_API, Source
 from receiver.alertmanager.silences import Silencer, Surroundings
+from receiver.alertmanager.tls import Tls
 from receiver.callback.desk import Setting
 from receiver.callback.feishu import CallbackApp
 from receiver.channels.base import Channel, Quota, split_target
@@ -26,6 +28,7 @@ from receiver.channels.feishu.http import build_client
 from receiver.channels.feishu.token import Account
 from receiver.channels.templates import LinkTemplate, Templates
 from receiver.config import (
+    GRAFANA,
     AgentSource,
     AlertmanagerSource,
     Config,
@@ -131,7 +134,7 @@ class _Maker:
 
     def alertmanager(self, config: AlertmanagerSource) -> AlertmanagerClient:
         """Return a source's client."""
-        http = build_http()
+        http = build_http(tls=tls_of(config))
         self.closing.append(http.aclose)
         requests = self._tools.metrics.callbacks.alertmanager_requests
         ports = AlertmanagerPorts(
@@ -177,7 +180,13 @@ def source_of(config: AlertmanagerSource) -> Source:
         headers=dict(config.headers),
         basic_auth=None if auth is None else (auth.username, auth.password.reveal()),
         bearer=_reveal(config.bearer_token),
+        api=GRAFANA_API if config.kind == GRAFANA else API,
     )
+
+
+def tls_of(config: AlertmanagerSource) -> Tls:
+    """Return whom a source's connections trust, and who we are to it."""
+    return Tls() if config.tls is None else Tls(**dataclasses.asdict(config.tls))
 
 
 def build(config: Config, tools: Tools, before: Parts | None) -> Parts:

@@ -21,6 +21,7 @@ from receiver.alertmanager.answer import (
     shorten,
 )
 from receiver.alertmanager.peer import Peer
+from receiver.alertmanager.tls import Tls, context_of
 from receiver.telemetry import attributes
 from receiver.telemetry.tracing import Tracing
 
@@ -101,20 +102,28 @@ Answer = TypeVar("Answer", bound=Answered)
 Read = Callable[[int, bytes], Answer | Failure]
 
 
-def build_http(
-    timeouts: Timeouts | None = None, context: ssl.SSLContext | None = None
-) -> httpx.AsyncClient:
+def build_http(timeouts: Timeouts | None = None, tls: Tls | None = None) -> httpx.AsyncClient:
     """Build a source's HTTP client.
 
     The environment's proxies are for Feishu, and a .netrc is nobody's intent, so neither is
-    read; without a ``context`` certificates are the system's, or SSL_CERT_FILE's.
+    read; without a ``ca_file`` certificates are the system's, or SSL_CERT_FILE's.
+
+    Raises:
+        BadTls: a file of ``tls`` makes no connection.
+
     """
-    chosen = timeouts or Timeouts()
+    chosen, certificates = timeouts or Timeouts(), tls or Tls()
+
+    async def name_server(request: httpx.Request) -> None:
+        # https://www.python-httpx.org/advanced/extensions/#sni_hostname
+        request.extensions["sni_hostname"] = certificates.server_name
+
     return httpx.AsyncClient(
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
         timeout=httpx.Timeout(chosen.total, connect=chosen.connect, pool=chosen.connect),
         trust_env=False,
-        verify=context or ssl.create_default_context(),
+        verify=context_of(certificates),
+        event_hooks={"request": [name_server]} if certificates.server_name else {},
     )
 
 
@@ -170,11 +179,12 @@ class Caller:
                     params=request.params or None,
                     headers=headers,
                     content=request.body or None,
-                    extensions=dict(peer.extensions),
                 ) as response,
             ):
                 return await _read(response)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            # A server that refuses our certificate does so while its answer is read, and httpx
+            # lets the OSError of that through.
             return error
 
 
@@ -220,7 +230,7 @@ def _name(error: Exception) -> str:
     if isinstance(error, httpx.ConnectError | TooLong):
         return shorten(str(error)) or "not reached"
     # The text of other errors can quote a header, and so a password; OpenSSL's reasons cannot.
-    refused = error.__cause__ or error.__context__
+    refused: BaseException | None = error
     while refused is not None and not isinstance(refused, ssl.SSLError):
         refused = refused.__cause__ or refused.__context__
     why = type(error).__name__ if refused is None else f"TLS: {refused.reason}"

@@ -18,10 +18,7 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One Alertmanager cluster as configured; the URLs may carry a path prefix.
-
-    ``server_name`` is whom the certificates name, where that is not the URL's host.
-    """
+    """One Alertmanager cluster as configured; the URLs may carry a path prefix."""
 
     name: str
     urls: tuple[str, ...] = field(repr=False)  # they may carry a password
@@ -29,7 +26,6 @@ class Source:
     basic_auth: tuple[str, str] | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
     api: str = API
-    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +35,6 @@ class Peer:
     base: str
     headers: Mapping[str, str] = field(repr=False)
     api: str = API
-    extensions: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, path: str) -> str:
         """Return the address of an API call, such as ``/silences``."""
@@ -79,10 +74,8 @@ def _peer(source: Source, url: str) -> Peer:
     for name, value in headers.items():
         if not (name + value).isascii() or not (name + value).isprintable():
             raise BadAddress(f"{source.name}: the header {name!r} must be printable ASCII")
-    # https://www.python-httpx.org/advanced/extensions/#sni_hostname
-    named = {"sni_hostname": source.server_name} if source.server_name else {}
     base = f"{parts.scheme}://{host}{port}{prefix}"
-    return Peer(base=base, headers=headers, api=source.api, extensions=MappingProxyType(named))
+    return Peer(base=base, headers=headers, api=source.api)
 
 
 def _authorization(source: Source, user: str | None, password: str | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from receiver.config.routing import Router
 from receiver.config.secret import Secret
 from receiver.config.summary import summary
 from receiver.config.values import (
+    GRAFANA,
     Address,
     AgentSource,
     AlertmanagerSource,
@@ -27,6 +28,7 @@ from receiver.config.values import (
 )
 
 __all__ = [
+    "GRAFANA",
     "Address",
     "AgentSource",
     "AlertmanagerSource",

@@ -27,7 +27,9 @@ from receiver.config.policies import rule_kind
 from receiver.config.secret_kinds import SECRET, TOKEN, WEBHOOK_URL
 from receiver.config.section import either, section
 from receiver.config.targets import BOT_MARKS, PLACED, TARGET, check_route
+from receiver.config.tls import FILE, check_tls
 from receiver.config.urls import FEISHU_BASE, HEADERS, PEER_URL, PLAIN_URL, STORE_URL
+from receiver.config.values import ALERTMANAGER as ALERTMANAGER_KIND
 from receiver.config.values import (
     DAY,
     HOUR,
@@ -48,7 +50,9 @@ from receiver.config.values import (
     StoreConfig,
     Storm,
     Templates,
+    TlsFiles,
 )
+from receiver.config.values import GRAFANA as GRAFANA_KIND
 from receiver.domain.matcher import BadMatcher, Matcher, parse_matcher
 from receiver.domain.reason import NotifyReason
 from receiver.domain.severity import SeverityScale
@@ -57,6 +61,7 @@ MINUTE = 60 * SECOND
 YEAR = 365 * DAY
 QUOTA_MOST = 1_000_000_000
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _APP_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -136,6 +141,10 @@ def _check_server(values: Mapping[str, Any], place: Place) -> None:
 def _check_alertmanager(values: Mapping[str, Any], place: Place) -> None:
     if values.get("basic_auth") is not None and values.get("bearer_token") is not None:
         place.note_at("basic_auth", "keep one of basic_auth and bearer_token", "both")
+    if values.get("tls") is not None and any(
+        url.startswith("http:") for url in values.get("urls", ())
+    ):
+        place.note_at("tls", "use https in urls, or remove tls", "urls without TLS")
     names = [name.lower() for name, _ in values.get("headers", ())]
     if "authorization" in names:
         place.note_at("headers", "use basic_auth or bearer_token", "an Authorization header")
@@ -171,6 +180,16 @@ SERVER = section(
 )
 STORE = section(StoreConfig, {"url": STORE_URL, "retention": duration(DAY, 10 * YEAR)})
 BASIC_AUTH = section(BasicAuth, {"username": TEXT, "password": SECRET})
+TLS = section(
+    TlsFiles,
+    {
+        "ca_file": FILE,
+        "cert_file": FILE,
+        "key_file": FILE,
+        "server_name": Kind("text", pattern(_HOST, "write a host name: am.example.com")),
+    },
+    check_tls,
+)
 ALERTMANAGER = section(
     AlertmanagerSource,
     {
@@ -180,6 +199,8 @@ ALERTMANAGER = section(
         "basic_auth": BASIC_AUTH,
         "bearer_token": TOKEN,
         "headers": HEADERS,
+        "tls": TLS,
+        "kind": choice(ALERTMANAGER_KIND, GRAFANA_KIND),
         "reconcile_every": duration(5 * SECOND, HOUR),
         "external_url": PLAIN_URL,
     },

@@ -22,6 +22,7 @@ DAY = 24 * HOUR
 FEISHU_URL = "https://open.feishu.cn"
 SQLITE = "sqlite:///"
 MESSAGE_TYPES = ("text", "post", "card")
+ALERTMANAGER, GRAFANA = "alertmanager", "grafana"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -88,6 +89,16 @@ class BasicAuth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files for the connections to a source, and whom its certificate names."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertmanagerSource:
     """One Alertmanager cluster: who may post as it, and how it is asked."""
 
@@ -99,6 +110,8 @@ class AlertmanagerSource:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # values may be secret
     reconcile_every: int = 30 * SECOND
     external_url: str = ""
+    kind: str = ALERTMANAGER
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import msgspec
 
 from receiver.alertmanager.call import build_http
 from receiver.alertmanager.peer import Peer, peers_of
-from receiver.assembly import source_of
+from receiver.assembly import source_of, tls_of
 from receiver.channels.feishu.content import UNREADABLE
 from receiver.channels.feishu.http import Answer, Request, exchange, explain
 from receiver.config import AlertmanagerSource
@@ -35,7 +35,7 @@ async def examine_source(entry: AlertmanagerSource) -> list[Finding]:
         cure = "set urls to the peers, or nothing can be silenced and no end is noticed"
         return [unknown(where, "it has no urls", cure)]
     found: list[Finding] = []
-    async with build_http() as http:
+    async with build_http(tls=tls_of(entry)) as http:
         for peer in peers_of(source_of(entry)):
             found += await _peer(http, f"{where} {peer.base}", peer)
     return found
@@ -64,7 +64,7 @@ def _wrong(where: str, answer: Answer | Exception, what: str) -> Finding | None:
         cure = "check urls, and the network between"
         return fail(where, f"{what} cannot be asked for ({explain(answer).detail})", cure)
     if answer.status in _UNAUTHORISED:
-        cure = "check basic_auth, bearer_token and headers"
+        cure = "check basic_auth, bearer_token, headers and tls"
         return fail(where, f"{what} is refused (HTTP {answer.status})", cure)
     if answer.status != _OK:
         cure = "check urls: the address of the API without /api/v2, with the path prefix"

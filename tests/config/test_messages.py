@@ -227,6 +227,22 @@ SOURCES = {
     "    headers: {a: b, A: b}": (
         "alertmanagers[0].headers (line 4): seen a header twice; name each header once"
     ),
+    "    tls: {ca_file: /no/such.pem}": (
+        "alertmanagers[0].tls.ca_file (line 4): seen '/no/such.pem'; name a file that exists"
+    ),
+    "    tls: {server_name: 'a b'}": (
+        "alertmanagers[0].tls.server_name (line 4): seen 'a b'; write a host name: am.example.com"
+    ),
+    "    tls: {insecure_skip_verify: true}": (
+        "alertmanagers[0].tls.insecure_skip_verify (line 4): seen an unknown key; known here: "
+        "ca_file, cert_file, key_file, server_name"
+    ),
+    "    tls: {server_name: a}": (
+        "alertmanagers[0].tls (line 4): seen urls without TLS; use https in urls, or remove tls"
+    ),
+    "    kind: mimir": (
+        "alertmanagers[0].kind (line 4): seen 'mimir'; write one of alertmanager, grafana"
+    ),
     "    reconcile_every: 1s": (
         "alertmanagers[0].reconcile_every (line 4): seen '1s'; write between 5s and 1h"
     ),
