@@ -3,12 +3,9 @@
 import asyncio
 import contextlib
 import platform
-import random
 import socket
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +19,8 @@ from receiver.assembly import Acquaintance, Parts, Tools
 from receiver.callback.desk import Desk
 from receiver.callback.feishu import CallbackMeans, FeishuCallback
 from receiver.callback.silencing import Silencing
+from receiver.callback.streams import StreamMeans, Streams
+from receiver.channels.feishu.stream_wire import open_wire
 from receiver.config import BadConfig, Config, load
 from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
@@ -42,37 +41,11 @@ from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.telemetry.tracing import Tracing, build_tracing
 from receiver.web import Handler, address_of, application, listen, serving
+from receiver.world import World, real_world
+
+__all__ = ["DISTRIBUTION", "App", "World", "real_world", "running"]
 
 DISTRIBUTION = "alertmanager-feishu-receiver"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """Time and chance, as parameters: Unix ms, a monotonic clock in seconds, luck in [0, 1)."""
-
-    now: Callable[[], int]
-    timer: Callable[[], float]
-    luck: Callable[[], float]
-
-    @staticmethod
-    async def pause(seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
-
-    @staticmethod
-    async def sleep(event: asyncio.Event, seconds: float) -> None:
-        """Wait for an event, that long at most."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
-
-
-def real_world() -> World:
-    """Return the machine's own time and chance."""
-    return World(
-        now=lambda: time.time_ns() // 1_000_000,
-        timer=time.monotonic,
-        luck=random.SystemRandom().random,
-    )
 
 
 class App:
@@ -162,6 +135,7 @@ class App:
         self._loaded()
         self._duty.adopt(fresh)
         self._acquaintance.hurry()
+        self._streams.adopt(assembly.streams_of(fresh))
         self._dispatcher.wake()
         self._log.info("configuration reloaded")
 
@@ -200,14 +174,7 @@ class App:
         self._run(self._clock.run, self._clock.stop)
         self._stack.push_async_callback(self._silencing.close)
         await self._silencing.resume()
-        grace = max(config.server.shutdown_timeout // 1000, 1)
-        public = self._listen("server.listen", config.server.listen.host, config.server.listen.port)
-        self.url = address_of(public)
-        await self._stack.enter_async_context(serving(self._public_app(store), public, grace))
-        address = config.server.ops_listen
-        ops = self._listen("server.ops_listen", address.host, address.port)
-        self.ops_url = address_of(ops)
-        await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
+        await self._serve(store)
         self._loaded()
         self._run(self._acquaintance.run, self._acquaintance.stop)
         conservation = self._make_conservation(store)
@@ -221,6 +188,19 @@ class App:
             started=world.now(),
         )
 
+    async def _serve(self, store: SqliteStore) -> None:
+        """Listen, and be called."""
+        server = self.config.server
+        grace = max(server.shutdown_timeout // 1000, 1)
+        public = self._listen("server.listen", server.listen.host, server.listen.port)
+        self.url = address_of(public)
+        await self._stack.enter_async_context(serving(self._public_app(store), public, grace))
+        self._connect()
+        address = server.ops_listen
+        ops = self._listen("server.ops_listen", address.host, address.port)
+        self.ops_url = address_of(ops)
+        await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
+
     def _make_silencing(self, store: Store) -> Silencing:
         world = self._world
         return Silencing(
@@ -231,6 +211,26 @@ class App:
             pause=world.pause,
             wake=self._wake,
         )
+
+    def _connect(self) -> None:
+        """Open the long connections, which end before all that answers them."""
+        world = self._world
+        self._streams = Streams(
+            StreamMeans(
+                http=lambda app: self.parts.connections[app],
+                hear=self._callback.heard,
+                open=open_wire,
+                metrics=self.metrics,
+                tracing=self.tracing,
+                log=self._logs("stream"),
+                timer=world.timer,
+                luck=world.luck,
+                sleep=world.sleep,
+                tell=self._operators.tell,
+            )
+        )
+        self._stack.push_async_callback(self._streams.close)
+        self._streams.adopt(assembly.streams_of(self.config))
 
     def _make_dispatcher(self, store: Store) -> Dispatcher:
         world = self._world
@@ -344,6 +344,16 @@ class App:
             wake=self._wake,
             tell=self._operators.tell,
         )
+        self._callback = FeishuCallback(self._callback_means(store))
+        table: tuple[tuple[str, Handler, tuple[str, ...]], ...] = (
+            ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ("POST", "PUT")),
+            ("/webhooks/agents/{agent}", AgentWebhook(tools, self._agents), ("POST",)),
+            ("/callbacks/feishu/{app}", self._callback, ("POST",)),
+        )
+        return self.tracing.middleware(application(table, self._logs("http")))
+
+    def _callback_means(self, store: Store) -> CallbackMeans:
+        world = self._world
         desk = Desk(
             store=store,
             silencing=self._silencing,
@@ -354,7 +364,7 @@ class App:
             log=self._logs("callback"),
             lists=self._duty.lists_of,
         )
-        callbacks = CallbackMeans(
+        return CallbackMeans(
             apps=lambda: self.parts.apps,
             desk=desk,
             store=store,
@@ -364,12 +374,6 @@ class App:
             now=world.now,
             timer=world.timer,
         )
-        table: tuple[tuple[str, Handler, tuple[str, ...]], ...] = (
-            ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ("POST", "PUT")),
-            ("/webhooks/agents/{agent}", AgentWebhook(tools, self._agents), ("POST",)),
-            ("/callbacks/feishu/{app}", FeishuCallback(callbacks), ("POST",)),
-        )
-        return self.tracing.middleware(application(table, self._logs("http")))
 
     def _operators_target(self) -> str:
         return self.config.operators_target

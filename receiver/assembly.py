@@ -29,6 +29,7 @@ from receiver.channels.feishu.token import Account
 from receiver.channels.templates import LinkTemplate, Templates
 from receiver.config import (
     GRAFANA,
+    LONG_CONNECTION,
     AgentSource,
     AlertmanagerSource,
     Config,
@@ -106,12 +107,7 @@ class _Maker:
             channel = before.apps[config.name].channel
             http = before.connections[config.name]
         else:
-            account = Account(
-                name=config.name,
-                base_url=config.base_url,
-                app_id=config.app_id,
-                app_secret=config.app_secret.reveal(),
-            )
+            account = account_of(config)
             ports = self._feishu_ports()
             quota = Quota(config.tenant, config.monthly_quota)
             channel = FeishuApp(account, ports, self._observe_token, quota=quota)
@@ -314,7 +310,24 @@ def labels_for(config: Config) -> Labels:
         outlets=tuple(entry.name for entry in config.feishu),
         tenants=tuple(dict.fromkeys(app.tenant for app in apps)),
         oncall_lists=tuple(each.name for each in config.oncall),
+        streams=tuple(account.name for account in streams_of(config)),
     )
+
+
+def account_of(app: FeishuAppConfig) -> Account:
+    """Return what an app is known by."""
+    return Account(
+        name=app.name,
+        base_url=app.base_url,
+        app_id=app.app_id,
+        app_secret=app.app_secret.reveal(),
+    )
+
+
+def streams_of(config: Config) -> tuple[Account, ...]:
+    """Return the apps that are called along a long connection."""
+    apps = [entry for entry in config.feishu if isinstance(entry, FeishuAppConfig)]
+    return tuple(account_of(app) for app in apps if app.callbacks == LONG_CONNECTION)
 
 
 def open_store(config: Config, metrics: Metrics, timer: Callable[[], float]) -> SqliteStore:

@@ -26,11 +26,13 @@ from receiver.channels.feishu.callback import (
     ToastKind,
     Verified,
     answer,
+    hear,
     toast,
     verify,
 )
 from receiver.channels.feishu.callback import Toast as PlatformToast
 from receiver.channels.feishu.client import FeishuApp
+from receiver.channels.feishu.stream_session import Unheard
 from receiver.channels.feishu.value import (
     COMMENT_FIELD,
     DURATION_FIELD,
@@ -103,10 +105,41 @@ class FeishuCallback:
             async with asyncio.timeout(ANSWER_MOST):
                 if not await self._is_new(app, verdict):
                     return "replayed", _refusal()
-                return await self._obey(verdict, app)
+                outcome, body = await self._obey(verdict, app)
+                return outcome, _said(body)
         except (Unavailable, TimeoutError):
             # It may be kept all the same, and then it is carried out: the card will show it.
             return "failed", _said(answer(_toast(NOT_KEPT), None))
+
+    async def heard(self, name: str, payload: bytes) -> bytes:
+        """Obey what came over an app's long connection, and return what answers it.
+
+        Raises:
+            Unheard: nobody can obey it, or read it.
+
+        """
+        means = self._means
+        started = means.timer()
+        outcome, body = await self._from_stream(name, payload)
+        means.metrics.callbacks.requests.of(name, outcome).inc()
+        means.metrics.callbacks.duration.of(name).observe(means.timer() - started)
+        if body is None:
+            raise Unheard(outcome)
+        return body
+
+    async def _from_stream(self, name: str, payload: bytes) -> tuple[str, bytes | None]:
+        app = self._means.apps().get(name)
+        verdict = hear(payload)
+        if app is None or isinstance(verdict, Refused):
+            why = "unknown app" if isinstance(verdict, Verified) else verdict.reason
+            self._means.log.warning("callback refused", app=name, why=why)
+            return "malformed", None
+        with self._means.tracing.tracer.start_as_current_span("feishu stream"):
+            try:
+                async with asyncio.timeout(ANSWER_MOST):
+                    return await self._obey(verdict, app)
+            except (Unavailable, TimeoutError):
+                return "failed", answer(_toast(NOT_KEPT), None)
 
     async def _is_new(self, app: CallbackApp, verified: Verified) -> bool:
         """Whether this very request has not been accepted before."""
@@ -118,14 +151,14 @@ class FeishuCallback:
             _replay_key(app, verified.replay), now + 2 * FRESH * 1000, now
         )
 
-    async def _obey(self, verified: Verified, app: CallbackApp) -> tuple[str, Response]:
+    async def _obey(self, verified: Verified, app: CallbackApp) -> tuple[str, bytes]:
         said = verified.said
         if isinstance(said, Challenge):
-            return "challenge", _said(msgspec.json.encode({"challenge": said.text}))
+            return "challenge", msgspec.json.encode({"challenge": said.text})
         if not isinstance(said, Click):
-            return "ok", _said(b"{}")  # an event that nobody asked for
+            return "ok", b"{}"  # an event that nobody asked for
         reply = await self._click(said, app)
-        return "ok", _said(answer(_toast(reply.toast), reply.content))
+        return "ok", answer(_toast(reply.toast), reply.content)
 
     async def _click(self, click: Click, app: CallbackApp) -> Reply:
         means = self._means

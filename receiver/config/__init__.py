@@ -8,6 +8,7 @@ from receiver.config.secret import Secret
 from receiver.config.summary import summary
 from receiver.config.values import (
     GRAFANA,
+    LONG_CONNECTION,
     Address,
     AgentSource,
     AlertmanagerSource,
@@ -29,6 +30,7 @@ from receiver.config.values import (
 
 __all__ = [
     "GRAFANA",
+    "LONG_CONNECTION",
     "Address",
     "AgentSource",
     "AlertmanagerSource",

@@ -31,9 +31,11 @@ from receiver.config.tls import FILE, check_tls
 from receiver.config.urls import FEISHU_BASE, HEADERS, PEER_URL, PLAIN_URL, STORE_URL
 from receiver.config.values import ALERTMANAGER as ALERTMANAGER_KIND
 from receiver.config.values import (
+    CALLBACKS,
     DAY,
     HOUR,
     LOG_LEVELS,
+    LONG_CONNECTION,
     MESSAGE_TYPES,
     SECOND,
     AgentSource,
@@ -79,12 +81,6 @@ def _notify(place: Place) -> NotifyReason:
     return NotifyReason(_REASON.read(place))
 
 
-def _callbacks(place: Place) -> str:
-    if place.text() == "long_connection":
-        raise place.refuse("the long connection is not in this version: write http")
-    return _HTTP.read(place)
-
-
 def _template(place: Place) -> str:
     text = place.text(lines=True)
     # Few configurations have templates, and Jinja2 takes longer to import than this to load.
@@ -119,7 +115,6 @@ def _link_name(place: Place) -> LinkName:
 
 
 _REASON = choice(*NotifyReason)
-_HTTP = choice("http")
 NOTIFY = Kind(_REASON.name, _notify)
 MATCHER = Kind("matcher", _matcher)
 TEMPLATE = Kind("template", _template)
@@ -153,7 +148,8 @@ def _check_alertmanager(values: Mapping[str, Any], place: Place) -> None:
 
 
 def _check_app(values: Mapping[str, Any], place: Place) -> None:
-    if values.get("encrypt_key", ...) is values.get("verification_token", ...) is None:
+    keyless = values.get("encrypt_key", ...) is values.get("verification_token", ...) is None
+    if keyless and values.get("callbacks") != LONG_CONNECTION:
         cure = "set encrypt_key (better) or verification_token, or anybody could forge a click"
         place.note(cure, "neither encrypt_key nor verification_token")
     quota = values.get("monthly_quota") or 0
@@ -225,7 +221,7 @@ APP = section(
         "app_secret": TOKEN,
         "encrypt_key": SECRET,
         "verification_token": SECRET,
-        "callbacks": Kind("http", _callbacks),
+        "callbacks": choice(*CALLBACKS),
         "monthly_quota": integer(1, QUOTA_MOST),
         "tenant": NAME,
     },

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 from receiver.config.duty import OncallList
 from receiver.config.kinds import span
-from receiver.config.values import Config, FeishuAppConfig, FeishuBotConfig, Route
+from receiver.config.values import (
+    LONG_CONNECTION,
+    Config,
+    FeishuAppConfig,
+    FeishuBotConfig,
+    Route,
+)
 
 
 def summary(config: Config) -> str:
@@ -31,8 +37,9 @@ def _lines(config: Config) -> Iterator[str]:
             yield f"feishu group bot {channel.name}: sends only"
         else:
             base = server.external_url.rstrip("/")
-            quota = _quota(channel)
-            yield f"feishu app {channel.name}: {base}/callbacks/feishu/{channel.name}{quota}"
+            along = channel.callbacks == LONG_CONNECTION
+            where = "a long connection" if along else f"{base}/callbacks/feishu/{channel.name}"
+            yield f"feishu app {channel.name}: {where}{_quota(channel)}"
     for each in config.oncall:
         yield f"on call for {each.name}: {_duty(each)}"
     storm = config.storm

@@ -23,6 +23,8 @@ FEISHU_URL = "https://open.feishu.cn"
 SQLITE = "sqlite:///"
 MESSAGE_TYPES = ("text", "post", "card")
 ALERTMANAGER, GRAFANA = "alertmanager", "grafana"
+LONG_CONNECTION = "long_connection"
+CALLBACKS = ("http", LONG_CONNECTION)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 

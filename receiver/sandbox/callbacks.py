@@ -75,7 +75,10 @@ class Courier:
 
         It is logged among the calls, under the event's type.
         """
-        answered = await self._post(app, document, limit_ms, signed=signed)
+        if app.long_connection:
+            answered = await self._along(app, document, limit_ms)
+        else:
+            answered = await self._post(app, document, limit_ms, signed=signed)
         event = document.get("event", {})
         place = event.get("context", event.get("message", {}))
         self._tenant.log(
@@ -112,6 +115,24 @@ class Courier:
             error_text = f"the answer is HTTP {response.status_code}, not 200"
             return Answered(NOT_200, response.status_code, response.content, ms, error_text)
         return Answered(0, response.status_code, response.content, ms)
+
+    async def _along(self, app: App, document: dict[str, Any], limit_ms: int) -> Answered:
+        """Send a document along one of the app's long connections: plain, and not signed."""
+        tenant, start = self._tenant, self._tenant.clock.now()
+        clicked = document.get("header", {}).get("event_type") == "card.action.trigger"
+        kind = tenant.knobs.ws_click_type if clicked else "event"
+        body = msgspec.json.encode(document)
+        try:
+            sending = tenant.lines.deliver(tenant, app, kind, body)
+            heard = await tenant.clock.within(sending, limit_ms)
+        except TimeoutError:
+            return Answered(TOO_LATE, ms=limit_ms, error=f"no answer within {limit_ms} ms")
+        ms = tenant.clock.now() - start
+        if heard.code:
+            return Answered(NOT_200, max(heard.code, 0), ms=ms, error=heard.error)
+        if heard.error:
+            return Answered(NO_CONNECTION, ms=ms, error=heard.error)
+        return Answered(0, httpx.codes.OK, heard.body, ms)
 
     async def verify(self, app: App) -> str | None:
         """Ask the app's address to answer a challenge; return what is wrong, or None."""

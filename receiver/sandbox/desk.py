@@ -161,6 +161,21 @@ class Desk:
             app.callback_url = before
         return error
 
+    def use_long_connection(self, app_id: str) -> str | None:
+        """Save that an app is called by its long connection; return what is wrong.
+
+        As in the console, it must be connected at that moment.
+        """
+        app = self._app(app_id)
+        if not self.tenant.lines.of(app_id):
+            return "the app is not online: connect it first"
+        app.long_connection = True
+        return None
+
+    def cut_connections(self, app_id: str) -> int:
+        """Cut an app's long connections as a broken network would; return how many."""
+        return self.tenant.lines.kill(self._app(app_id).app_id)
+
     # Acting.
 
     async def click(self, message_id: str, open_id: str, pointer: str, **chosen: Any) -> Clicked:
@@ -182,7 +197,7 @@ class Desk:
         for app_id in sorted(chat.apps):
             app = self._app(app_id)
             event = talk.received(self.tenant, app, chat, message)
-            for _ in range(self.knobs.event_copies if app.callback_url else 0):
+            for _ in range(self.knobs.event_copies if app.reachable else 0):
                 self._send_off(self.courier.event(app, "im.message.receive_v1", event))
         return message
 

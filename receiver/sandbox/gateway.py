@@ -37,6 +37,7 @@ class Ask:
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     peer: str = ""
+    host: str = ""
     app: App | None = None
     chat_id: str = ""
 
@@ -147,6 +148,7 @@ class Door:
             path=request.path_params,
             query=request.query_params,
             peer=request.client.host if request.client else "",
+            host=request.headers.get("host", ""),
         )
         log_id = self._tenant.ids.mint(f"{ask.now}")
         answer = Answer(0, 0, b"")

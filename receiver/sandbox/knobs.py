@@ -62,6 +62,15 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     # Seconds by which the callback's timestamp header differs from the time.
     callback_skew_s: int = 0
     event_copies: int = 1
+    # The long connection: what clicks are called there, where messages are cut (0: nowhere), and
+    # what clients are told to do, in seconds.
+    ws_click_type: Literal["event", "card"] = "event"
+    ws_fragment_bytes: int = 0
+    ws_pong: Literal["answer", "drop"] = "answer"
+    ws_ping_interval_s: int = 120
+    ws_reconnect_count: int = -1
+    ws_reconnect_interval_s: int = 120
+    ws_reconnect_nonce_s: int = 30
     # The tenant.
     monthly_quota: int | None = None
     latency_ms: int = 0

@@ -7,9 +7,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
-from receiver.sandbox import delayed, directory, hooks, messages, tokens
+from receiver.sandbox import delayed, directory, hooks, lines, messages, tokens
 from receiver.sandbox.gateway import Door, Endpoint
 from receiver.sandbox.state import Tenant
 
@@ -58,6 +58,9 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
     ("POST", "/open-apis/bot/v2/hook/{token}"): Endpoint(
         name="hook", handler=hooks.receive, token=False, plain=True
     ),
+    ("POST", "/callback/ws/endpoint"): Endpoint(
+        name="ws_endpoint", handler=lines.endpoint, token=False, plain=True
+    ),
 }
 
 
@@ -76,8 +79,11 @@ def platform_app(tenant: Tenant) -> Starlette:
 
     app = Starlette(
         routes=[
-            Route(path, Door(tenant, endpoint), methods=[method])
-            for (method, path), endpoint in ENDPOINTS.items()
+            *(
+                Route(path, Door(tenant, endpoint), methods=[method])
+                for (method, path), endpoint in ENDPOINTS.items()
+            ),
+            WebSocketRoute("/ws/v2", lines.door(tenant)),
         ],
         exception_handlers={HTTPException: nowhere},
     )

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from receiver.sandbox.clock import VirtualClock
 from receiver.sandbox.control import LOOPBACK, control_app
 from receiver.sandbox.desk import Desk
 from receiver.sandbox.gateway import LOG_ID, RESET
+from receiver.sandbox.lines import CUT
 from receiver.sandbox.platform import platform_app
 from receiver.sandbox.preset import Team, small_team
 from receiver.sandbox.state import Tenant
@@ -74,6 +77,16 @@ class _Resettable(HttpToolsProtocol):
         self.transport.abort()
 
 
+class _Cuttable(WebSocketsSansIOProtocol):
+    """A WebSocket that an app can cut off, as a broken network would."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][CUT] = self.transport.abort
+
+
 class _Server(uvicorn.Server):
     """A server that leaves the process's signals alone and says when it is up."""
 
@@ -125,7 +138,9 @@ async def serve_app(
     config = uvicorn.Config(
         app,
         http=_Resettable,
-        ws="none",
+        ws=_Cuttable,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -10,6 +10,7 @@ from receiver.sandbox.hub import Hub
 from receiver.sandbox.ids import Ids
 from receiver.sandbox.knobs import Faults, Knobs
 from receiver.sandbox.limits import Limits
+from receiver.sandbox.lines import Lines
 
 CALLS_KEPT = 20_000
 # https://open.feishu.cn/document/server-docs/im-v1/message/create: one message in an hour
@@ -48,9 +49,15 @@ class App:
     encrypt_key: str = ""
     verification_token: str = ""
     callback_url: str = ""
+    long_connection: bool = False
     enabled: bool = True
     scopes: frozenset[str] | None = None
     tokens: list[Token] = field(default_factory=list)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the app told the platform how to call it."""
+        return self.long_connection or bool(self.callback_url)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -160,6 +167,7 @@ class Tenant:
         self.faults = Faults()
         self.limits = Limits()
         self.hub = Hub()
+        self.lines = Lines()
         self.users: dict[str, User] = {}
         self.apps: dict[str, App] = {}
         self.chats: dict[str, Chat] = {}

@@ -54,6 +54,15 @@ class Family(Generic[Metric]):
         for row in itertools.product(*axes):
             self._create(row)
 
+    def keep(self, label: str, values: Iterable[str]) -> None:
+        """Remove the children whose value of a label is none of these, and forget the value."""
+        kept = frozenset(values)
+        place = self.labels.index(label)
+        self._known[label] &= kept
+        for row in [row for row in self._children if row[place] not in kept]:
+            del self._children[row]
+            self._metric.remove(*row)
+
     def without(self, label: str, values: Iterable[str]) -> list[Metric]:
         """Return the children whose value of a label is none of these."""
         kept = frozenset(values)

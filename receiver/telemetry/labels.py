@@ -38,6 +38,8 @@ ALERTMANAGER_CALLS = (
     "get_groups",
     "get_status",
 )
+STREAM_LOSSES = ("closed", "silent", "unreachable", "busy", "refused")
+STREAM_FRAMES = ("event", "card", "ping", "pong", "malformed", OTHER)
 ALERTMANAGER_OUTCOMES = ("success", "refused", "unreachable", "timeout")
 # No answer for a while, or what an operator, or the next month, must change.
 CIRCUIT_REASONS = ("outage", "target", "credentials", "quota")
@@ -68,8 +70,8 @@ class Labels:
     """The closed sets of the labels that come from the configuration and from the domain.
 
     `sources` are all senders, agents included; `alertmanagers` are those that can be asked for
-    silences; `outlets` are the names of the configured channels, `channels` their kinds. The
-    reasons are the values of the domain's enums.
+    silences; `streams` are the apps with a long connection; `outlets` are the names of the
+    configured channels, `channels` their kinds. The reasons are the values of the domain's enums.
     """
 
     sources: tuple[str, ...] = ()
@@ -86,6 +88,7 @@ class Labels:
     outlets: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
     oncall_lists: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
 
     @property
     def channel_names(self) -> tuple[str, ...]:

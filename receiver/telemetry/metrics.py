@@ -21,6 +21,7 @@ from receiver.telemetry.labels import (
 )
 from receiver.telemetry.oncall_metrics import OnCall
 from receiver.telemetry.store_metrics import Store, StoreFigures
+from receiver.telemetry.stream_metrics import Streams
 
 __all__ = [
     "ACTIONS",
@@ -81,6 +82,7 @@ class Metrics:
         self.channels = Channels(builder, labels)
         self.callbacks = Callbacks(builder, labels)
         self.oncall = OnCall(builder, labels)
+        self.streams = Streams(builder, labels)
         self.store = Store(builder, labels)
         self.config = Config(registry)
 
@@ -91,6 +93,7 @@ class Metrics:
         self.channels.grow(labels)
         self.callbacks.grow(labels)
         self.oncall.grow(labels)
+        self.streams.grow(labels)
 
     def observe_store(self, figures: StoreFigures) -> None:
         """Set the gauges that mirror the store; called at each scrape with a fresh snapshot."""

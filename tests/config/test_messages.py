@@ -272,9 +272,12 @@ CHANNELS = {
     "{name: a, app_id: c d, app_secret: s, encrypt_key: k}": (
         "feishu[0].app_id (line 1): seen 'c d'; copy the App ID from the app's page: cli_…"
     ),
-    "{name: a, app_id: c, app_secret: s, encrypt_key: k, callbacks: long_connection}": (
-        "feishu[0].callbacks (line 1): seen 'long_connection'; the long connection is not in this "
-        "version: write http"
+    "{name: a, app_id: c, app_secret: s, encrypt_key: k, callbacks: websocket}": (
+        "feishu[0].callbacks (line 1): seen 'websocket'; write one of http, long_connection"
+    ),
+    "{name: a, app_id: c, app_secret: s, callbacks: http}": (
+        "feishu[0] (line 1): seen neither encrypt_key nor verification_token; set encrypt_key "
+        "(better) or verification_token, or anybody could forge a click"
     ),
     "{name: a, app_id: c, app_secret: s, encrypt_key: k, base_url: 'http://feishu'}": (
         "feishu[0].base_url (line 1): seen 'http://feishu'; use https: only a loopback address "

@@ -32,6 +32,7 @@ EXAMPLE = Labels(
     outlets=("ops",),
     tenants=("default",),
     oncall_lists=("db",),
+    streams=("ops",),
 )
 
 

@@ -222,6 +222,22 @@ def _verify(headers: Mapping[str, str], body: bytes, keys: Keys, now: int) -> Ve
     return Verified(_read(_opened(body, keys), keys), shown)
 
 
+def hear(payload: bytes) -> Verified | Refused:
+    """Read what came over the app's own long connection, which proves who sent it. Never raises.
+
+    It is the same document as a callback's, plain: no signature, no key, and no token to check.
+    """
+    try:
+        said = _envelope(payload)
+        if said.encrypt is not None or len(payload) > BODY_LIMIT:
+            return Refused(RefusalReason.MALFORMED)
+        return Verified(_said(said))
+    except _Stop as stop:
+        return Refused(stop.reason)
+    except UNREADABLE:
+        return Refused(RefusalReason.MALFORMED)
+
+
 def _shown(headers: Mapping[str, str]) -> Replay | None:
     """Return what the headers claim; None where there is no signature at all."""
     found = {name.lower(): value for name, value in headers.items()}
@@ -275,6 +291,11 @@ def _read(said: _Envelope, keys: Keys) -> Challenge | Click | Event:
         raise _Stop(RefusalReason.UNDECRYPTABLE)
     header = said.header
     _check_token(header.token if header is not None else said.token, keys)
+    return _said(said)
+
+
+def _said(said: _Envelope) -> Challenge | Click | Event:
+    header = said.header
     if said.type == "url_verification":
         return Challenge(said.challenge or "")
     if header is not None:
