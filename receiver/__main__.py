@@ -1,4 +1,4 @@
-"""The commands: serve, check, doctor, replay, selfcheck, demo, sandbox, render."""
+"""The commands: serve, check, doctor, replay, selfcheck, audit, demo, sandbox, render."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -143,6 +144,28 @@ def doctor(path: Path, *, send: bool) -> None:
         click.echo(str(finding))
     if any(finding.verdict is Verdict.FAIL for finding in found):
         raise SystemExit(1)
+
+
+@main.command()
+@config_option
+@click.option("--since", default="", help="Only from this time on: 2026-08-01, …T09:00+08:00, 24h.")
+@click.option("--until", default="", help="Only before this time, written the same way.")
+@click.option("--incident", type=click.IntRange(min=0), help="Only of this incident; 0 for none.")
+@click.option("--kind", default="", help="Only lines of this kind, such as refused.")
+def audit(path: Path, since: str, until: str, incident: int | None, kind: str) -> None:
+    """Print what people did, a JSON object a line; the receiver may be running."""
+    from receiver.auditing import BadTime, lines_of  # noqa: PLC0415
+    from receiver.config import BadConfig  # noqa: PLC0415
+    from receiver.store.base import Unusable  # noqa: PLC0415
+
+    now = time.time_ns() // 1_000_000
+    try:
+        for line in lines_of(path, os.environ, (since, until), (incident, kind), now):
+            click.echo(line)
+    except BadConfig as problem:
+        raise click.ClickException(f"{path} cannot be used:\n{problem}") from None
+    except (Unusable, BadTime) as problem:
+        raise click.ClickException(str(problem)) from None
 
 
 @main.command()

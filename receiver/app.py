@@ -26,6 +26,8 @@ from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
 from receiver.deliver.means import Means
 from receiver.deliver.storm import Storms
+from receiver.domain.audit import Trail
+from receiver.domain.incident import Line
 from receiver.duty import Duty
 from receiver.ingest.agents import Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
@@ -35,7 +37,7 @@ from receiver.ops import Ops, OpsMeans
 from receiver.ops.conservation import CheckMeans, Conservation
 from receiver.ops.figures import store_figures
 from receiver.reconcile.clock import Clock
-from receiver.store.base import Store
+from receiver.store.base import Store, StoreError
 from receiver.store.sqlite import SqliteStore
 from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Metrics, StoreFigures
@@ -102,13 +104,26 @@ class App:
         """Stop listening, finish the calls under way, close the store."""
         await self._stack.aclose()
 
-    async def reload(self) -> str:
+    async def reload(self, by: str = "SIGHUP", place: str = "") -> str:
         """Read the configuration file again; return what is wrong, or nothing.
 
-        A bad file leaves the old configuration in force.
+        A bad file leaves the old configuration in force. ``by`` and ``place`` say who asked, from
+        where.
         """
         async with self._reloading:  # or an older reading of the file could win
-            return await self._reload()
+            before = self.config
+            wrong = await self._reload()
+            changed = wrong or ", ".join(before.changed(self.config)) or "nothing"
+            result = "refused" if wrong else "reloaded"
+            await self._note(Line("config_reload", changed, by, Trail(place=place, result=result)))
+            return wrong
+
+    async def _note(self, line: Line) -> None:
+        """Keep what was done to the service; a store that is in trouble must not prevent it."""
+        try:
+            await self.store.note(line, self._world.now())
+        except StoreError:
+            self._log.exception("not in the audit", kind=line.kind, detail=line.detail)
 
     async def _reload(self) -> str:
         self.metrics.config.last_reload_successful.set(0)
@@ -179,13 +194,19 @@ class App:
         self._run(self._acquaintance.run, self._acquaintance.stop)
         conservation = self._make_conservation(store)
         self._run(conservation.run, conservation.stop)
+        await self._announce()
+
+    async def _announce(self) -> None:
+        """Say that everything is up, in the audit and in the log."""
+        by = Trail(result="started")
+        await self._note(Line("started", version(DISTRIBUTION), "receiver", by))
         self._log.info(
             "ready",
             url=self.url,
             ops_url=self.ops_url,
             sqlite=sqlite3.sqlite_version,
             python=platform.python_version(),
-            started=world.now(),
+            started=self._world.now(),
         )
 
     async def _serve(self, store: SqliteStore) -> None:
@@ -386,7 +407,7 @@ class App:
             store=store,
             metrics=self.metrics,
             figures=partial(self._figures, store),
-            reload=self.reload,
+            reload=lambda place: self.reload("HTTP", place),
             token=self._ops_token,
             now=self._world.now,
             retry=self._dispatcher.retry,

@@ -6,10 +6,11 @@ VERSION = "3.1.0"
 PAGE_MOST = 200
 PAGE_DEFAULT = 50
 LETTERS_MOST = 5_000
+AUDIT_MOST = 1_000
 
 
-def _answer(meaning: str) -> dict[str, Any]:
-    return {"description": meaning, "content": {"application/json": {"schema": {"type": "object"}}}}
+def _answer(meaning: str, media: str = "application/json") -> dict[str, Any]:
+    return {"description": meaning, "content": {media: {"schema": {"type": "object"}}}}
 
 
 def _problem(meaning: str) -> dict[str, Any]:
@@ -34,6 +35,24 @@ def _operation(
         "responses": responses,
         "security": [{"ops_token": []}],
     }
+
+
+def _audit() -> dict[str, Any]:
+    """Describe the one answer that is not a JSON document, but a line for each deed."""
+    kind = {**_number("kind", "query", "only lines of this kind"), "schema": {"type": "string"}}
+    parameters = (
+        _number("since", "query", "only what was done at this time (Unix ms) or later"),
+        _number("until", "query", "only what was done before this time (Unix ms)"),
+        _number("incident", "query", "only of this incident; 0 for what belongs to none"),
+        kind,
+        _number("after", "query", "only larger ids: of the last line before"),
+        _number("limit", "query", f"1 to {AUDIT_MOST}, default {PAGE_MOST}"),
+    )
+    meaning = "What people did, the oldest first, a JSON object a line"
+    operation = _operation("listAudit", meaning, parameters=parameters)
+    operation["responses"]["200"] = _answer(meaning, "application/x-ndjson")
+    operation["responses"]["400"] = _problem("a parameter is no number, or too large")
+    return operation
 
 
 def _number(name: str, where: str, meaning: str) -> dict[str, Any]:
@@ -73,6 +92,7 @@ def _paths() -> dict[str, Any]:
                 parameters=(most,),
             )
         },
+        "/api/v1/audit": {"get": _audit()},
         "/api/v1/units": {
             "get": _operation(
                 "countUnits", "How many units, (episode, target) pairs, are in each state"

@@ -13,7 +13,7 @@ from receiver.callback.toast import Toast
 from receiver.callback.toasts import NOT_KEPT, outcome_of, silence_toast, toast_for
 from receiver.channels.base import Channel, Directory, View, split_target
 from receiver.channels.templates import Templates
-from receiver.domain.action import Action, Verdict
+from receiver.domain.action import Action, Verdict, told
 from receiver.domain.card import ANSWER_WITHIN
 from receiver.domain.digest import source
 from receiver.domain.policy import Policy
@@ -60,6 +60,8 @@ class Desk:
         """Apply a click and say what became of it."""
         try:
             if not await self._ours(action, channel):
+                for line in told(action, _UNKNOWN_CARD):
+                    await self.store.note(line, self.now())
                 self.metrics.callbacks.actions.of(action.kind, "refused").inc()
                 return Reply(toast_for(action.kind, _UNKNOWN_CARD, None), None)
             access = access_of(self.setting().policy, action.actor, channel, self.lists)

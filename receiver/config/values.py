@@ -1,7 +1,7 @@
 """What a configuration says, as immutable values; times are integer milliseconds."""
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -253,6 +253,14 @@ class Config:
     links: tuple[LinkConfig, ...] = ()
     policy: tuple[Rule, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def changed(self, other: "Config") -> tuple[str, ...]:
+        """Name the keys at the top whose values differ; never a value, which may be secret."""
+        return tuple(
+            field.name
+            for field in fields(self)
+            if field.name != "warnings" and getattr(self, field.name) != getattr(other, field.name)
+        )
 
     def differences(self, other: "Config") -> tuple[str, ...]:
         """Name the changes that need a restart, so that a reload refuses them."""

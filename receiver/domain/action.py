@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from receiver.domain.audit import trail
 from receiver.domain.incident import Incident, Line, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
@@ -63,6 +64,13 @@ def raise_revision(incident: Incident, now: int, trace: str) -> Incident:
     return incident._replace(
         revision=incident.revision + 1, changed_at=now, trace=trace or incident.trace
     )
+
+
+def told(action: Action, verdict: Verdict) -> tuple[Line, ...]:
+    """Return what the timeline keeps of a click: there is a line of each, whatever became of it."""
+    said = Line("click", action.kind, action.actor.label)
+    by = trail(action.actor, action.place, verdict.reason, action.trace)
+    return tuple(line._replace(trail=by) for line in verdict.lines or (said,))
 
 
 def done(incident: Incident, action: Action, now: int) -> Verdict:

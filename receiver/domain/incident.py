@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from receiver.domain.alert import Alert
+from receiver.domain.audit import Trail
 from receiver.domain.custody import Custody, Hold, Ownership
 from receiver.domain.reason import BodyReason, State
 from receiver.domain.severity import SeverityScale
@@ -140,6 +141,7 @@ class Line(NamedTuple):
     kind: str
     detail: str = ""
     actor: str = ""
+    trail: Trail = Trail()
 
 
 class Change(NamedTuple):

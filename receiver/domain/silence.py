@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from receiver.domain.audit import Trail, trail
 from receiver.domain.matcher import Matcher, Operator
 from receiver.domain.person import Actor
 
@@ -48,6 +49,12 @@ class Silence:
     silence_id: str = ""
     problem: str = ""
     confirmed_at: int | None = None
+    place: str = ""  # where it was asked for, and the trace of that
+    trace: str = ""
+
+    def trail(self, result: str) -> Trail:
+        """Return who asked for it and where, beside what became of it."""
+        return trail(self.actor, self.place, result, self.trace)
 
     @property
     def holds(self) -> bool:

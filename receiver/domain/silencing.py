@@ -48,6 +48,8 @@ def _request(
         comment=action.comment[:COMMENT_LIMIT],
         asked_at=action.at,
         ends_at=action.at + DURATIONS[action.duration],
+        place=action.place,
+        trace=action.trace,
     )
     asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
     line = Line("silence_requested", f"{action.duration} {action.scope}", action.actor.label)
@@ -140,7 +142,8 @@ def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
         problem=told.problem,
         confirmed_at=now if told.state is SilenceState.ACTIVE else found.confirmed_at,
     )
-    line = Line(f"silence_{then}", told.problem or told.silence_id, found.actor.label)
+    by = found.trail(told.state)
+    line = Line(f"silence_{then}", told.problem or told.silence_id, found.actor.label, by)
     incident = raise_revision(put_silences(known, (after,)), now, "")
     return Verdict(reason=ActionReason.DONE, incident=incident, lines=(line,), silences=(after,))
 
@@ -176,7 +179,11 @@ def lapse(known: Incident, now: int) -> Verdict:
     if not over:
         return Verdict(reason=ActionReason.REPEATED)
     incident = raise_revision(put_silences(known, over), now, "")
-    return Verdict(reason=ActionReason.DONE, incident=incident, lines=(Line("silence_expired"),))
+    lines = tuple(
+        Line("silence_expired", one.silence_id, one.actor.label, one.trail(one.state))
+        for one in over
+    )
+    return Verdict(reason=ActionReason.DONE, incident=incident, lines=lines)
 
 
 def next_lapse(incident: Incident) -> int | None:

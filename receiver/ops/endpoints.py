@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from receiver.domain.card import Card
-from receiver.openapi import LETTERS_MOST, PAGE_DEFAULT, PAGE_MOST, document
+from receiver.openapi import AUDIT_MOST, LETTERS_MOST, PAGE_DEFAULT, PAGE_MOST, document
 from receiver.ops import told
-from receiver.store.base import Store, StoreError
+from receiver.ops.audit import audit_line
+from receiver.store.base import Deeds, Store, StoreError
 from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.web import Handler, problem
 
 # SQLite's largest integer has 19 digits; no id that was ever given comes near.
 DIGITS_MOST = 18
+LATEST = 10**DIGITS_MOST - 1
 READY_PATIENCE = 2.0  # seconds
 READY_KEY = "ready"
 TOO_SLOW = f"the store kept no change within {READY_PATIENCE:g} s: look at the load of its disk"
@@ -32,7 +34,7 @@ class OpsMeans:
     store: Store
     metrics: Metrics
     figures: Callable[[], Awaitable[StoreFigures]]
-    reload: Callable[[], Awaitable[str]]  # returns what is wrong, or nothing
+    reload: Callable[[str], Awaitable[str]]  # told from where; returns what is wrong, or nothing
     token: Callable[[], str | None]
     now: Callable[[], int]
     retry: Callable[[str], None]  # sends a target's next card, whatever failed there before
@@ -58,6 +60,7 @@ class Ops:
             (f"{api}/cards", self._guarded(self.cards), ("GET",)),
             (f"{api}/dead-letters", self._guarded(self.dead_letters), ("GET",)),
             (f"{api}/dead-letters/{{id}}/replay", self._guarded(self.replay), ("POST",)),
+            (f"{api}/audit", self._guarded(self.audit), ("GET",)),
             (f"{api}/units", self._guarded(self.units), ("GET",)),
         ]
 
@@ -95,9 +98,9 @@ class Ops:
         await self._means.store.once(READY_KEY, now, now)
         await self._means.store.incidents(0, 1)
 
-    async def reload(self, _: Request) -> Response:
+    async def reload(self, request: Request) -> Response:
         """Read the configuration again; a bad one leaves the old one in force."""
-        wrong = await self._means.reload()
+        wrong = await self._means.reload("" if request.client is None else request.client.host)
         return problem(422, "not reloaded", wrong) if wrong else Response("reloaded\n")
 
     async def openapi(self, _: Request) -> Response:
@@ -146,6 +149,24 @@ class Ops:
     async def units(self, _: Request) -> Response:
         """Tell how many units there are in each state, as of one moment."""
         return _json(told.units(await self._means.store.units()))
+
+    async def audit(self, request: Request) -> Response:
+        """Tell what people did, the oldest first, a JSON object a line; ``after`` pages."""
+        asked = request.query_params
+        wanted = {name: _number(asked.get(name, "0")) for name in ("since", "after", "incident")}
+        until = _number(asked.get("until", str(LATEST)))
+        most = _number(asked.get("limit", str(PAGE_MOST)))
+        if None in wanted.values() or until is None or not most or most > AUDIT_MOST:
+            return problem(400, "bad page", f"numbers, please, and a limit of 1 to {AUDIT_MOST}")
+        deeds = Deeds(
+            since=wanted["since"] or 0,
+            until=until,
+            incident=wanted["incident"] if "incident" in asked else None,
+            kind=asked.get("kind", ""),
+        )
+        found = await self._means.store.audit(deeds, wanted["after"] or 0, most)
+        lines = "".join(f"{audit_line(deed)}\n" for deed in found)
+        return Response(lines, media_type="application/x-ndjson")
 
     async def replay(self, request: Request) -> Response:
         """Try a dead letter again."""

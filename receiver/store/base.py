@@ -10,7 +10,7 @@ from receiver.domain.card import (
     Card,
 )
 from receiver.domain.digest import Digest
-from receiver.domain.incident import Incident, Member, Notice, Rules
+from receiver.domain.incident import Incident, Line, Member, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
 from receiver.domain.reason import BodyReason
@@ -19,6 +19,8 @@ from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
 from receiver.domain.step import Step
 from receiver.store.accounts import Discrepancy, Totals
+
+ENDLESS = (1 << 63) - 1  # SQLite's largest integer, as a time
 
 # Errors:
 #
@@ -151,6 +153,27 @@ class Entry(NamedTuple):
     detail: str
     actor: str
     trace: str
+    union_id: str = ""
+    open_id: str = ""
+    place: str = ""
+    result: str = ""
+
+
+class Deed(NamedTuple):
+    """A line of the audit; ``incident`` is 0 where it belongs to none."""
+
+    id: int
+    incident: int
+    entry: Entry
+
+
+class Deeds(NamedTuple):
+    """Which lines of the audit are wanted: from ``since`` to before ``until``, in Unix ms."""
+
+    since: int = 0
+    until: int = ENDLESS
+    incident: int | None = None
+    kind: str = ""
 
 
 class Figures(NamedTuple):
@@ -180,7 +203,8 @@ class Store(Protocol):
        flight is recovered at the next start as a call with an unknown outcome.
     8. ``attempt`` keeps exactly what is about to be sent, before it is sent.
     9. Calls that were answered, or cut off, are remembered longer than the longest limit window.
-    10. What an incident went through is in its timeline, in order, and never changed.
+    10. What an incident went through is in its timeline, in order, and never changed; with it, each
+        click, whatever became of it.
     11. A body in quarantine is kept once, with a count; the total is bounded.
     12. Each unit, an (episode, target), is in exactly one state; the totals change in the
         transaction that moves it.
@@ -201,6 +225,9 @@ class Store(Protocol):
 
     async def act(self, action: Action, now: int, access: Access = FREE) -> Acted:
         """Apply a click if the policy permits it, before any body that waits."""
+
+    async def note(self, line: Line, now: int) -> None:
+        """Append a line that belongs to no incident."""
 
     async def conclude(self, told: Conclusion, now: int) -> Snapshot | None:
         """Keep Alertmanager's answer about a silence; None when it changes nothing."""
@@ -298,6 +325,9 @@ class Store(Protocol):
 
     async def timeline(self, incident: int) -> Sequence[Entry]:
         """Return what an incident went through, the oldest first."""
+
+    async def audit(self, deeds: Deeds, after: int, most: int) -> Sequence[Deed]:
+        """Return what people did, the oldest first, with larger ids than ``after``."""
 
     async def cards(self, incident: int) -> Sequence[Card]:
         """Return an incident's cards, or with 0 those that are not yet shown."""

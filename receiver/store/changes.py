@@ -9,6 +9,7 @@ import msgspec
 
 from receiver.domain.absorb import absorb, share
 from receiver.domain.action import Action, Verdict
+from receiver.domain.action import told as told_of
 from receiver.domain.card import (
     AFTER_CLICK,
     ANSWER_WITHIN,
@@ -130,15 +131,16 @@ def act(db: Connection, action: Action, now: int, access: Access) -> Acted:
     if db.execute(sql.ACTION, (action.id,)).fetchone() is None:
         verdict = _judge(db, snapshot, card, action, now, access)
         _keep_action(db, action, verdict, now)
+        lines = told_of(action, verdict)
     else:
-        verdict = Verdict(reason=ActionReason.REPEATED)
+        verdict, lines = Verdict(reason=ActionReason.REPEATED), ()
     if verdict.incident is not None:
         keep_members(db, action.incident, verdict.members)
-        keep_incident(db, verdict.incident, verdict.lines, now)
+        keep_incident(db, verdict.incident, lines, now)
         for silence in verdict.silences:
             db.execute(sql.PUT_INTENT, (silence.id, action.incident))
     else:
-        keep_lines(db, action.incident, verdict.lines, now, action.trace)
+        keep_lines(db, action.incident, lines, now, action.trace)
     busy = card is not None and _busy(card)
     patience = ANSWER_WITHIN if verdict.silences else 0
     return Acted(
@@ -245,5 +247,6 @@ def prune(db: Connection, before: int, most: int) -> int:
         _forget(db, number)
         for statement in sql.DROP_INCIDENT:
             db.execute(statement, (number,))
+    db.execute(sql.DROP_NOTES, (before, most))
     db.execute(sql.DROP_QUARANTINE, (before, most))
     return len(over)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from receiver.domain.action import Action, ActionKind, Verdict
 from receiver.domain.action import raise_revision as raised
+from receiver.domain.action import told as told_of
 from receiver.domain.card import (
     LEISURE,
     NO_DIGEST,
@@ -314,9 +315,9 @@ def _acknowledge(
     what = touched(snapshot.incident, snapshot.members)
     verdict = admit(access, action, verdict, what, now)
     if verdict.incident is None:
-        keep_lines(db, one.incident, verdict.lines, now, action.trace)
+        keep_lines(db, one.incident, told_of(action, verdict) if verdict.ruling else (), now, "")
     else:
-        keep_incident(db, verdict.incident, verdict.lines, now)
+        keep_incident(db, verdict.incident, told_of(action, verdict), now)
     return verdict
 
 
@@ -356,7 +357,8 @@ def _mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
             continue
         others = tuple(one for one in snapshot.incident.silences if one.id != silence.id)
         muted = snapshot.incident._replace(silences=(*others, silence))
-        line = Line(f"silence_{silence.state}", silence.silence_id, silence.actor.label)
+        by = silence.trail(silence.state)
+        line = Line(f"silence_{silence.state}", silence.silence_id, silence.actor.label, by)
         keep_incident(db, raised(muted, now, ""), (line,), now)
 
 

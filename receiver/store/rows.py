@@ -191,7 +191,9 @@ def raise_cards(db: Connection, incident: Incident, now: int) -> int:
 def keep_lines(db: Connection, number: int, lines: Iterable[Line], now: int, trace: str) -> None:
     """Append to an incident's timeline."""
     for line in lines:
-        db.execute(sql.INSERT_LINE, (number, now, str(line.kind), line.detail, line.actor, trace))
+        union_id, open_id, place, result, own = line.trail
+        by = (union_id, open_id, place, str(result), own or trace)
+        db.execute(sql.INSERT_LINE, (number, now, str(line.kind), line.detail, line.actor, *by))
 
 
 def keep_incident(db: Connection, incident: Incident, lines: Iterable[Line], now: int) -> None:

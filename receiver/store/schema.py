@@ -133,5 +133,12 @@ MIGRATIONS: tuple[Step, ...] = (
             (SELECT json_extract(CAST(i.value AS TEXT), '$[{EPISODES}]')
              FROM incidents i WHERE i.id = cards.incident), 0, 0, 0, 0)) AS BLOB)""",  # noqa: S608  (a number of ours)
     ),
+    (
+        "ALTER TABLE timeline ADD COLUMN union_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE timeline ADD COLUMN open_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE timeline ADD COLUMN place TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE timeline ADD COLUMN result TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX timeline_audit ON timeline (id) WHERE result <> ''",
+    ),
 )
 VERSION = len(MIGRATIONS)

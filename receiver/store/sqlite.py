@@ -14,18 +14,20 @@ from receiver.domain.card import (
     Ability,
     Card,
 )
-from receiver.domain.incident import Incident, Notice, Rules
+from receiver.domain.incident import Incident, Line, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
-from receiver.store import accounts, changes, deliveries, gathering, letters
+from receiver.store import accounts, changes, deliveries, gathering, letters, trail
 from receiver.store import statements as sql
 from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
     Acted,
     Applied,
+    Deed,
+    Deeds,
     Due,
     Entry,
     Figures,
@@ -120,6 +122,10 @@ class SqliteStore:
         return await self._writer.submit_first(
             partial(changes.act, action=action, now=now, access=access)
         )
+
+    async def note(self, line: Line, now: int) -> None:
+        """Append a line that belongs to no incident (see the protocol)."""
+        await self._writer.submit(partial(trail.note, line=line, now=now))
 
     async def conclude(self, told: Conclusion, now: int) -> Snapshot | None:
         """Keep Alertmanager's answer (see the protocol)."""
@@ -280,6 +286,10 @@ class SqliteStore:
         return await self._look(
             lambda db: [Entry(*row) for row in db.execute(sql.TIMELINE, (incident,))]
         )
+
+    async def audit(self, deeds: Deeds, after: int, most: int) -> Sequence[Deed]:
+        """Return what people did (see the protocol)."""
+        return await self._look(lambda db: trail.deeds(db, deeds, after, most))
 
     async def cards(self, incident: int) -> Sequence[Card]:
         """Return an incident's cards, or those not yet shown (see the protocol)."""

@@ -166,10 +166,11 @@ WAITING_CARDS = (
 COUNT_DEAD = "SELECT COUNT(*) FROM cards WHERE dead = 1"
 
 INSERT_LINE = (
-    "INSERT INTO timeline (incident, at, kind, detail, actor, trace) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO timeline (incident, at, kind, detail, actor, union_id, open_id, place, result,"
+    " trace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 TIMELINE = (
-    "SELECT at, kind, detail, actor, trace FROM"
+    "SELECT at, kind, detail, actor, trace, union_id, open_id, place, result FROM"
     " (SELECT * FROM timeline WHERE incident = ? ORDER BY id DESC LIMIT 1000) ORDER BY id"
 )
 
@@ -177,6 +178,18 @@ TIMELINE = (
 LAST_OWNER = (
     "SELECT actor FROM (SELECT id, kind, actor FROM timeline WHERE incident = ?"
     " ORDER BY id DESC LIMIT 200) WHERE kind = ? ORDER BY id DESC LIMIT 1"
+)
+
+# What people did; the index has these lines alone.
+AUDIT = (
+    "SELECT id, incident, at, kind, detail, actor, trace, union_id, open_id, place, result"
+    " FROM timeline WHERE result <> '' AND id > ?1 AND at >= ?2 AND at < ?3"
+    " AND (?4 IS NULL OR incident = ?4) AND (?5 = '' OR kind = ?5) ORDER BY id LIMIT ?6"
+)
+# Incidents take their lines along; those of none go by their age.
+DROP_NOTES = (
+    "DELETE FROM timeline WHERE id IN"
+    " (SELECT id FROM timeline WHERE incident = 0 AND at < ? ORDER BY id LIMIT ?)"
 )
 
 ACTION = "SELECT reason FROM actions WHERE id = ?"

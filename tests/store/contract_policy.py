@@ -10,7 +10,7 @@ from receiver.domain.policy import Access, Permission, Policy, Rule
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
-from receiver.store.base import Snapshot, Store
+from receiver.store.base import Deeds, Snapshot, Store
 from tests.domain.made import HOUR, NOW, WANG
 from tests.store.engines import Engine
 from tests.store.made import click, open_one
@@ -87,3 +87,32 @@ class Policies:
         await store.act(click(ActionKind.ACKNOWLEDGE, "a0"), NOW)
         acted = await store.act(click(ActionKind.ACKNOWLEDGE), NOW, ONLY_WANG)
         assert acted.verdict.reason is ActionReason.ALREADY_ACKNOWLEDGED
+
+    async def test_10_each_click_leaves_a_line(self, store: Store) -> None:
+        """Whatever became of it: who, where, and with which result; but one that is repeated."""
+        await open_one(store)
+        first = replace(click(ActionKind.ACKNOWLEDGE), place="ops:oc_1")
+        second = replace(click(ActionKind.ACKNOWLEDGE, "a2"), place="ops:oc_1")
+        for action in (first, second, first):
+            await store.act(action, NOW)
+        lines = [(deed.entry.kind, *deed.entry[3:]) for deed in await store.audit(Deeds(), 0, 9)]
+        assert lines == [
+            ("acknowledge", "Li", "", "", "ou_li", "ops:oc_1", "done"),
+            ("click", "Li", "", "", "ou_li", "ops:oc_1", "already_acknowledged"),
+        ]
+
+    async def test_10_a_silences_end_leads_back_to_who_asked(self, store: Store) -> None:
+        """Person, place and trace are those of the click, whoever concludes."""
+        await open_one(store)
+        asked = replace(click(ActionKind.SILENCE), place="ops:oc_1", trace="t-1")
+        await store.act(asked, NOW)
+        told = Conclusion(incident=1, silence="a1", state=SilenceState.ACTIVE, silence_id="s-1")
+        await store.conclude(told, NOW + 1)
+        await store.lapse(NOW + 9 * HOUR)
+        lines = [deed.entry for deed in await store.audit(Deeds(), 0, 9)]
+        kinds = ["silence_requested", "silence_active", "silence_expired"]
+        assert [line.kind for line in lines] == kinds
+        assert [line.result for line in lines] == ["requested", "active", "expired"]
+        for line in lines:
+            assert (line.actor, line.open_id, line.place) == ("Li", "ou_li", "ops:oc_1")
+            assert line.trace == "t-1"
