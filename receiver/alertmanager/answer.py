@@ -5,7 +5,8 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,6 +23,8 @@ BUSY = 503
 # An id becomes part of a URL's path, so nothing else is taken for one.
 SilenceId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]{1,64}\Z")]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
 
 
@@ -39,11 +42,33 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     comment: str = ""
     annotations: dict[str, str] | None = None
     starts_at: str = ""
+    ends_at: str = ""
+    created_by: str = ""
+    matchers: tuple[dict[str, Any], ...] = ()
 
     @property
     def live(self) -> bool:
         """Whether it mutes, or will."""
         return self.status.state != EXPIRED
+
+    @property
+    def until(self) -> int:
+        """When it ends, in Unix ms; 0 where that cannot be read."""
+        try:
+            ends = datetime.fromisoformat(self.ends_at)
+        except ValueError:
+            return 0
+        if ends.tzinfo is None:
+            ends = ends.replace(tzinfo=UTC)
+        return (ends - _EPOCH) // _MILLISECOND
+
+    @property
+    def pairs(self) -> frozenset[tuple[str, str]] | None:
+        """What it mutes by, if by equality alone."""
+        for one in self.matchers:
+            if one.get("isRegex") or one.get("isEqual", True) is not True:
+                return None
+        return frozenset((str(one.get("name")), str(one.get("value"))) for one in self.matchers)
 
     def bears(self, action: str, marker: str) -> bool:
         """Whether it was created for this action."""

@@ -18,6 +18,8 @@ class Why(StrEnum):
     BACK_OFF = "back_off"
     CONFIRMED = "confirmed"
     ENDED = "ended"  # its time is over, or somebody ended it in Alertmanager
+    LATER = "later"  # its end is to be later
+    EDITED = "edited"  # somebody changed there what it mutes
     UNSAFE = "unsafe"  # it would mute everything
     REFUSED = "refused"
     UNCONFIRMED = "unconfirmed"  # CONFIRM_WITHIN has passed
@@ -27,6 +29,14 @@ class Why(StrEnum):
 class Post:
     """Create the silence."""
 
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Give a silence its later end."""
+
+    seen: Seen
     why: Why
 
 
@@ -69,7 +79,7 @@ class GiveUp:
     why: Why
 
 
-Move = Post | LookUp | Delete | Wait | Settle | GiveUp
+Move = Post | Update | LookUp | Delete | Wait | Settle | GiveUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +97,16 @@ class Known:
     failures: int = 0
     not_before: int = 0
     detail: str = ""
+    seen: Seen | None = None  # to extend: the one of ours that ends last, as a peer showed it
+    until: int = 0  # the end that Alertmanager is known to have
 
 
 def next_move(silence: Silence, known: Known, now: int) -> Move:
-    """Decide what to do about a silence that is to be created, or to be ended."""
+    """Decide what to do about a silence that is to be created, extended, or ended."""
     if silence.state is SilenceState.REQUESTED:
         return _towards_active(silence, known, now)
+    if silence.state is SilenceState.EXTENDING:
+        return _towards_later(silence, known, now)
     return _towards_expired(silence, known, now)
 
 
@@ -146,6 +160,40 @@ def _keep_one(known: Known, now: int) -> Move:
     return Delete(known.live[-1], Why.TWICE)
 
 
+def _towards_later(silence: Silence, known: Known, now: int) -> Move:
+    """Look first: an update needs what Alertmanager has, and a lost answer may have been one."""
+    told = _is_later(silence, known)
+    if told is not None:
+        return told
+    deadline = known.began + CONFIRM_WITHIN
+    if now >= deadline:
+        return GiveUp(Why.UNCONFIRMED)
+    if now < known.not_before:
+        return Wait(min(known.not_before, deadline), Why.BACK_OFF)
+    if known.seen is None or not known.tried:
+        return LookUp(Why.DOUBTFUL)
+    return Update(known.seen, Why.LATER)
+
+
+def _is_later(silence: Silence, known: Known) -> Move | None:
+    if known.until >= silence.wanted_end and known.live:
+        return Settle(SilenceState.ACTIVE, known.live[-1], Why.CONFIRMED)
+    if known.refused:
+        return GiveUp(Why.REFUSED)
+    if known.seen is not None and known.seen.pairs != frozenset(silence.matchers):
+        return GiveUp(Why.EDITED)
+    if known.asked and not known.live:
+        return Settle(SilenceState.EXPIRED, known.ended or silence.silence_id, Why.ENDED)
+    return None
+
+
+def last_ending(silence: Silence, seen: tuple[Seen, ...]) -> Seen | None:
+    """Return the silence of ours that mutes the longest, as its most advanced peer shows it."""
+    live = set(sort_seen(silence, seen)[0])
+    ours = [one for one in seen if one.id in live]
+    return max(ours, key=lambda one: (one.until, one.id), default=None)
+
+
 def _towards_expired(silence: Silence, known: Known, now: int) -> Move:
     done = _is_over(silence, known, now)
     if done is not None:
@@ -163,7 +211,7 @@ def _towards_expired(silence: Silence, known: Known, now: int) -> Move:
 
 
 def _is_over(silence: Silence, known: Known, now: int) -> Settle | None:
-    if silence.ends_at <= now:
+    if max(silence.ends_at, silence.wanted_end) <= now:
         return Settle(SilenceState.EXPIRED, silence.silence_id, Why.ENDED)
     if known.live:
         return None

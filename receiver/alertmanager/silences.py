@@ -24,8 +24,10 @@ from receiver.alertmanager.moves import (
     LookUp,
     Post,
     Settle,
+    Update,
     Wait,
     Why,
+    last_ending,
     next_move,
     sort_seen,
 )
@@ -40,6 +42,7 @@ REMEMBER = 2 * CONFIRM_WITHIN
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBLEMS = {
+    Why.EDITED: "somebody changed in Alertmanager what it mutes",
     Why.UNSAFE: "no matcher names a value, so it would mute everything",
     Why.REFUSED: "Alertmanager refused",
     Why.UNCONFIRMED: f"Alertmanager did not confirm it within {CONFIRM_WITHIN // 1000} s",
@@ -66,6 +69,7 @@ class Outcome(StrEnum):
     CREATED = "created"
     RECOVERED = "recovered"  # it was there already, after an answer that never came
     EXPIRED = "expired"
+    EXTENDED = "extended"
     FAILED = "failed"
 
 
@@ -95,7 +99,7 @@ class _Flight:
 
 
 class _Overtaken(Exception):
-    """Somebody no longer wants what is being created."""
+    """Somebody no longer wants what is being created or extended."""
 
 
 class Silencer:
@@ -137,6 +141,20 @@ class Silencer:
             ending = replace(silence, state=SilenceState.EXPIRING)
             return await self._drive(source, incident, ending, (flight, start))
 
+    async def extend(self, source: str, incident: int, silence: Silence) -> Conclusion | None:
+        """Give a silence its later end, and return what to record: that end, or the problem.
+
+        None when an unsilence overtook it. Repeating it is safe: what is there is looked up first.
+        """
+        flight = self._flight(silence.id, doubtful=True)
+        async with flight.lock:
+            flight.overtaken = False  # by an earlier unsilence, which has failed
+            known = replace(_again(flight.known), began=self._around.clock(), seen=None, until=0)
+            try:
+                return await self._drive(source, incident, silence, (flight, known))
+            except _Overtaken:
+                return None
+
     def _flight(self, action: str, *, doubtful: bool) -> _Flight:
         now = self._around.clock()
         for known, flight in list(self._flights.items()):
@@ -152,7 +170,7 @@ class Silencer:
         flight.known = start
         api = self._around.clients(source)
         while True:
-            if flight.overtaken and silence.state is SilenceState.REQUESTED:
+            if flight.overtaken and silence.state is not SilenceState.EXPIRING:
                 raise _Overtaken
             move = next_move(silence, flight.known, self._around.clock())
             if isinstance(move, Settle | GiveUp):
@@ -165,7 +183,11 @@ class Silencer:
             await self._make(api, silence, flight, move)
 
     async def _make(
-        self, api: Api, silence: Silence, flight: _Flight, move: Post | LookUp | Delete | Wait
+        self,
+        api: Api,
+        silence: Silence,
+        flight: _Flight,
+        move: Post | Update | LookUp | Delete | Wait,
     ) -> None:
         """Make a move, and note what it taught."""
         before = flight.known
@@ -177,6 +199,10 @@ class Silencer:
                 flight.known = replace(before, doubtful=True, asked=False, tried=False)
                 answer = await api.create(body_of(silence))
                 flight.known = self._posted(before, answer)
+            case Update():
+                flight.known = replace(before, asked=False, tried=False)
+                updated = await api.create(later_body(move.seen, silence.wanted_end))
+                flight.known = self._updated(before, updated, silence.wanted_end)
             case LookUp():
                 flight.known = self._looked(silence, before, await api.silences(silence.matchers))
             case Delete():
@@ -196,6 +222,13 @@ class Silencer:
             return replace(doubt, not_before=later, detail=answer.detail)
         return self._failed(before, answer.detail)
 
+    def _updated(self, before: Known, answer: Created | Failure, until: int) -> Known:
+        if isinstance(answer, Created):
+            return replace(before, live=(answer.silence_id,), until=until, detail="")
+        if isinstance(answer, Refused):
+            return replace(before, refused=True, detail=answer.detail)
+        return self._failed(replace(before, asked=False, tried=False), answer.detail)
+
     def _looked(
         self, silence: Silence, before: Known, answers: tuple[Listed | Failure, ...]
     ) -> Known:
@@ -207,6 +240,7 @@ class Silencer:
             else:
                 problems.append(answer.detail)
         found, over = sort_seen(silence, tuple(seen))
+        last = last_ending(silence, tuple(seen))
         kept = (one for one in before.live if one not in over)
         live = tuple(dict.fromkeys((*found, *kept)))
         after = replace(
@@ -216,6 +250,8 @@ class Silencer:
             live=live,
             ended=over[0] if over else before.ended,
             recovered=before.recovered or (bool(live) and not before.live),
+            seen=last,
+            until=0 if last is None else last.until,
         )
         return self._failed(after, problems[0]) if problems else replace(after, failures=0)
 
@@ -237,12 +273,14 @@ class Silencer:
     ) -> Conclusion:
         move, known = end
         if isinstance(move, Settle):
-            self._around.count(source, _outcome(move, known))
+            self._around.count(source, _outcome(silence, move, known))
+            extended = silence.state is SilenceState.EXTENDING
             return Conclusion(
                 incident=incident,
                 silence=silence.id,
                 state=move.state,
                 silence_id=move.silence_id,
+                ends_at=silence.wanted_end if extended else 0,
             )
         self._around.count(source, Outcome.FAILED)
         asked = silence.state is SilenceState.REQUESTED
@@ -279,6 +317,22 @@ def body_of(silence: Silence) -> dict[str, object]:
     }
 
 
+def later_body(seen: Seen, until: int) -> dict[str, object]:
+    """Return a silence as Alertmanager showed it, with a later end (Unix ms).
+
+    Its id stays only if the matchers, in their order, and the start are the same.
+    """
+    body: dict[str, object] = {
+        "id": seen.id,
+        "matchers": list(seen.matchers),
+        "startsAt": seen.starts_at,
+        "endsAt": _timestamp(until),
+        "createdBy": seen.created_by,
+        "comment": seen.comment,
+    }
+    return body if seen.annotations is None else body | {"annotations": seen.annotations}
+
+
 def _again(known: Known) -> Known:
     """Return what a new drive may take over from the last: the facts, not the failures."""
     return replace(
@@ -293,9 +347,11 @@ def _again(known: Known) -> Known:
     )
 
 
-def _outcome(move: Settle, known: Known) -> Outcome:
+def _outcome(silence: Silence, move: Settle, known: Known) -> Outcome:
     if move.state is SilenceState.EXPIRED:
         return Outcome.EXPIRED
+    if silence.state is SilenceState.EXTENDING:
+        return Outcome.EXTENDED
     return Outcome.RECOVERED if known.recovered else Outcome.CREATED
 
 

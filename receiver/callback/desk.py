@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
 from receiver.callback.access import ListsOf, access_of, on_no_list
+from receiver.callback.preview import looked_at
 from receiver.callback.refusals import refusal_toast
 from receiver.callback.silencing import Silencing
 from receiver.callback.toast import Toast
@@ -19,6 +21,7 @@ from receiver.domain.digest import source
 from receiver.domain.policy import Policy
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
+from receiver.domain.silence import SilenceRules
 from receiver.store.base import Acted, Snapshot, Store, StoreError
 from receiver.telemetry.metrics import Metrics
 
@@ -41,6 +44,8 @@ class Setting:
     source_urls: Callable[[str], str]
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
     policy: Policy = Policy()  # noqa: RUF009
+    silences: SilenceRules = SilenceRules()  # noqa: RUF009  (never changes)
+    zone: tzinfo = UTC  # of readers whose own is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,8 @@ class Desk:
                 self.metrics.callbacks.actions.of(action.kind, "refused").inc()
                 return Reply(toast_for(action.kind, _UNKNOWN_CARD, None), None)
             access = access_of(self.setting().policy, action.actor, channel, self.lists)
-            acted = await self.store.act(action, self.now(), access)
+            looked = await looked_at(self.store, action)
+            acted = await self.store.act(looked, self.now(), access)
         except StoreError:
             self.log.exception("click not stored", incident=action.incident)
             self.metrics.callbacks.actions.of(action.kind, "failed").inc()
@@ -77,7 +83,7 @@ class Desk:
         snapshot = await self._after(acted, action)
         incident = None if snapshot is None else snapshot.incident
         toast = (
-            self._outcome(acted, snapshot)
+            self._outcome(acted, snapshot, action)
             or _refusal(acted.verdict, channel)
             or toast_for(action.kind, acted.verdict, incident)
         )
@@ -113,12 +119,14 @@ class Desk:
         except StoreError:
             return acted.snapshot  # the click is kept; only what came of it is not known here
 
-    def _outcome(self, acted: Acted, snapshot: Snapshot | None) -> Toast | None:
+    def _outcome(self, acted: Acted, snapshot: Snapshot | None, action: Action) -> Toast | None:
         if snapshot is None or not acted.verdict.silences:
             return None
         asked = {silence.id for silence in acted.verdict.silences}
         toasts = [
-            silence_toast(silence) for silence in snapshot.incident.silences if silence.id in asked
+            silence_toast(action.kind, silence)
+            for silence in snapshot.incident.silences
+            if silence.id in asked
         ]
         return next((toast for toast in toasts if toast is not None), None)
 
@@ -138,6 +146,7 @@ class Desk:
             scale=setting.scale,
             source_url=setting.source_urls(_source(snapshot)),
             templates=setting.templates,
+            silences=setting.silences,
             digest=snapshot.digest,
         )
         try:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from structlog.typing import FilteringBoundLogger
 
 from receiver.callback.desk import Desk, Reply
+from receiver.callback.form import filled
 from receiver.callback.toast import Toast
 from receiver.callback.toasts import NOT_KEPT, UNDERSTOOD_NOTHING
 from receiver.channels.feishu.callback import (
@@ -33,12 +34,7 @@ from receiver.channels.feishu.callback import (
 from receiver.channels.feishu.callback import Toast as PlatformToast
 from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.stream_session import Unheard
-from receiver.channels.feishu.value import (
-    COMMENT_FIELD,
-    DURATION_FIELD,
-    SCOPE_FIELD,
-    parse_value,
-)
+from receiver.channels.feishu.value import parse_value
 from receiver.domain.action import Action
 from receiver.domain.person import Actor
 from receiver.store.base import Store, Unavailable
@@ -182,12 +178,12 @@ class FeishuCallback:
             card=asked.card,
             generation=asked.generation,
             revision=asked.revision,
-            scope=_field(click, SCOPE_FIELD),
-            duration=_field(click, DURATION_FIELD),
-            comment=_field(click, COMMENT_FIELD),
+            silence=asked.silence,
             trace=means.tracing.traceparent_of(span),
             place=f"{app.channel.name}:{click.chat_id}",
         )
+        setting = means.desk.setting()
+        action = filled(action, click, setting.silences, setting.zone)
         reply = await means.desk.answer(action, app.channel)
         span.set_attributes({attributes.ACTION: action.kind, attributes.INCIDENT: action.incident})
         for link in means.tracing.link_to(reply.trace):
@@ -196,12 +192,6 @@ class FeishuCallback:
             "click", action=action.kind, incident=action.incident, actor=action.actor.open_id
         )
         return reply
-
-
-def _field(click: Click, name: str) -> str:
-    """Return a form's text field; anything else than a text counts as empty."""
-    value = click.form_value.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 def _action_id(app: CallbackApp, click: Click) -> str:

@@ -79,6 +79,8 @@ class Silencing:
     ) -> Silence | None:
         if silence.state is SilenceState.EXPIRING:
             told: Conclusion | None = await self._silencer.expire(source, incident, silence)
+        elif silence.state is SilenceState.EXTENDING:
+            told = await self._silencer.extend(source, incident, silence)
         else:
             told = await self._silencer.establish(source, incident, silence, fresh=fresh)
         if told is None:

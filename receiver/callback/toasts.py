@@ -13,12 +13,25 @@ _DONE: dict[ActionKind, Toast] = {
     ActionKind.UNACKNOWLEDGE: Toast("success", "已取消认领", "No longer acknowledged"),
     ActionKind.CONFIRM: Toast("success", "已确认仍在处理", "Confirmed: you are still on it"),
     ActionKind.SILENCE: Toast("success", "已静默", "Silenced"),
+    ActionKind.CONFIRM_SILENCE: Toast("success", "已静默", "Silenced"),
+    ActionKind.RESILENCE: Toast("success", "已静默", "Silenced"),
     ActionKind.UNSILENCE: Toast("success", "已解除静默", "Silence ended"),
     ActionKind.RESOLVE: Toast("success", "已标记为已解决", "Resolved"),
+    ActionKind.PREVIEW: Toast("info", "请核对卡片上的预览", "Look at the preview in the card"),
+    ActionKind.CANCEL: Toast("info", "已取消,没有静默", "Cancelled: nothing is silenced"),
+    ActionKind.EXTEND: Toast("success", "静默已延长", "Silence extended"),
 }
+_SILENCE_REQUESTED = Toast(
+    "info", "已请求静默,卡片将显示结果", "Silence requested; the card will show the outcome"
+)
 _REQUESTED: dict[ActionKind, Toast] = {
-    ActionKind.SILENCE: Toast(
-        "info", "已请求静默,卡片将显示结果", "Silence requested; the card will show the outcome"
+    ActionKind.SILENCE: _SILENCE_REQUESTED,
+    ActionKind.CONFIRM_SILENCE: _SILENCE_REQUESTED,
+    ActionKind.RESILENCE: _SILENCE_REQUESTED,
+    ActionKind.EXTEND: Toast(
+        "info",
+        "已请求延长静默,卡片将显示结果",
+        "Extension requested; the card will show the outcome",
     ),
     ActionKind.UNSILENCE: Toast(
         "info",
@@ -63,8 +76,23 @@ _REASONS: dict[ActionReason, Toast] = {
     ActionReason.UNKNOWN_CHOICE: Toast("error", "无法识别的选项", "This choice is not understood"),
     ActionReason.CHANGED: Toast(
         "warning",
-        "告警已变化,请核对新的标签后再静默",
-        "The alerts changed meanwhile: look at the labels again, then silence",
+        "告警已变化,请核对后再静默",
+        "The alerts changed meanwhile: look again, then silence",
+    ),
+    ActionReason.PREVIEWED: Toast(
+        "info", "请核对卡片上的预览,再确认静默", "Look at the preview in the card, then confirm"
+    ),
+    ActionReason.PREVIEW_OVER: Toast(
+        "warning", "预览已失效,请重新填写", "This preview is over: fill in the form again"
+    ),
+    ActionReason.TOO_LONG: Toast(
+        "warning", "超过允许的最长静默时间", "Longer than a silence may last here"
+    ),
+    ActionReason.IN_THE_PAST: Toast(
+        "warning", "结束时间已过或过近", "That end is past, or less than a minute away"
+    ),
+    ActionReason.ALREADY_KEPT: Toast(
+        "info", "该静默会持续到恢复,无需延长", "It lasts until resolved: nothing to extend"
     ),
     # Without the ruling, whose words are more exact.
     ActionReason.NOT_PERMITTED: Toast("error", "没有权限", "Not permitted by the policy"),
@@ -75,9 +103,6 @@ _REASONS: dict[ActionReason, Toast] = {
     ),
     ActionReason.TOO_WIDE: Toast(
         "error", "静默范围超出权限", "No rule permits you to silence this much"
-    ),
-    ActionReason.TOO_LONG: Toast(
-        "error", "静默时间超出权限", "No rule permits you to silence for so long"
     ),
 }
 # The same reasons, where the card is a storm's.
@@ -148,8 +173,10 @@ def acknowledged_all(verdict: Verdict) -> Toast:
     )
 
 
-def silence_toast(silence: Silence) -> Toast | None:
+def silence_toast(kind: ActionKind, silence: Silence) -> Toast | None:
     """Say what became of a silence, where that is known already."""
+    if kind is ActionKind.EXTEND and silence.state is SilenceState.ACTIVE:
+        return _extended(silence)
     match silence.state:
         case SilenceState.ACTIVE if silence.problem:
             return Toast(
@@ -163,6 +190,12 @@ def silence_toast(silence: Silence) -> Toast | None:
             return Toast("error", f"静默失败:{silence.problem}", f"Not silenced: {silence.problem}")
         case _:
             return None
+
+
+def _extended(silence: Silence) -> Toast:
+    if silence.unextended:
+        return Toast("error", f"延长失败:{silence.problem}", f"Not extended: {silence.problem}")
+    return _DONE[ActionKind.EXTEND]
 
 
 def toast_for(kind: ActionKind, verdict: Verdict, incident: Incident | None) -> Toast:
@@ -193,6 +226,7 @@ _OUTCOMES = {
     ActionReason.DONE: "done",
     ActionReason.STILL_FIRING: "done",
     ActionReason.JOINED: "done",
+    ActionReason.PREVIEWED: "done",
     ActionReason.REQUESTED: "requested",
     ActionReason.REPEATED: "repeated",
     ActionReason.RESOLVED_ALREADY: "late",

@@ -15,6 +15,7 @@ from receiver.domain.incident import Incident, Member
 from receiver.domain.outcome import Outcome
 from receiver.domain.reason import CardReason
 from receiver.domain.severity import SeverityScale
+from receiver.domain.silence import SilenceRules
 
 
 class Limit(NamedTuple):
@@ -40,6 +41,7 @@ class View:
     source_url: str = ""  # overrides the peer's own address in links
     console_url: str = ""  # where the whole list can be read; empty while there is no such page
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
+    silences: SilenceRules = SilenceRules()  # noqa: RUF009  (never changes)
     digest: Digest | None = None  # what the incident shows in the place of alerts of its own
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from receiver.config.place import Place, Refused
 from receiver.config.values import Address, RateLimit
@@ -175,6 +176,16 @@ def _address(place: Place) -> Address:
     return Address(found[1].strip("[]"), int(found[2]))
 
 
+def _zone(place: Place) -> str:
+    text = place.text()
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        cure = "write a time zone of the IANA database, such as Asia/Shanghai or UTC"
+        raise place.refuse(cure) from None
+    return text
+
+
 def _rate(place: Place) -> RateLimit:
     found = _RATE.fullmatch(place.text())
     if found is None or int(found[1]) == 0:
@@ -213,3 +224,4 @@ NAME = Kind("name", pattern(_NAME, _NAME_CURE))
 BOOLEAN = Kind("true or false", _boolean)
 ADDRESS = Kind("host:port", _address)
 RATE = Kind("rate", _rate)
+ZONE = Kind("time zone", _zone)

@@ -13,6 +13,7 @@ from receiver.config.kinds import (
     NAME,
     RATE,
     TEXT,
+    ZONE,
     Kind,
     choice,
     duration,
@@ -49,6 +50,7 @@ from receiver.config.values import (
     LinkName,
     Route,
     Server,
+    Silences,
     StoreConfig,
     Storm,
     Templates,
@@ -250,6 +252,10 @@ ROUTE = section(
 )
 STORM = section(Storm, {"enabled": BOOLEAN, "after": duration(SECOND, 10 * MINUTE)})
 FLAPPING = section(Flapping, {"threshold": integer(2, 1000), "window": duration(MINUTE, DAY)})
+SILENCES = section(
+    Silences,
+    {"longest": duration(HOUR, YEAR), "unstable_labels": listed(TEXT)},
+)
 SEVERITY = section(SeverityScale, {"label": TEXT, "order": listed(TEXT, least=1)})
 SHORT = Kind("text", pattern(re.compile(r"\S(.{0,38}\S)?"), "write 1 to 40 characters"))
 LINK_NAMES = section(LinkName, {"zh": SHORT, "en": SHORT})
@@ -276,6 +282,8 @@ ROOT: Kind[Config] = section(
         "flapping": FLAPPING,
         "storm": STORM,
         "oncall": listed(ONCALL_LIST, once=False),
+        "silences": SILENCES,
+        "timezone": ZONE,
         "operators_target": TARGET,
         "log": choice(*LOG_LEVELS),
         "templates": TEMPLATES,

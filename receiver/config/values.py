@@ -2,8 +2,10 @@
 
 import ipaddress
 from dataclasses import dataclass, field, fields
+from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from receiver.config.duty import OncallList
 from receiver.config.secret import Secret
@@ -13,6 +15,7 @@ from receiver.domain.matcher import Matcher
 from receiver.domain.policy import Rule
 from receiver.domain.reason import NotifyReason
 from receiver.domain.severity import SeverityScale
+from receiver.domain.silence import LONGEST, UNSTABLE_LABELS, SilenceRules
 
 SECOND = 1000
 HOUR = 60 * 60 * SECOND
@@ -207,6 +210,19 @@ class Flapping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silences:
+    """How long a silence may last (ms), and which labels one alert's silence leaves out."""
+
+    longest: int = LONGEST
+    unstable_labels: tuple[str, ...] = UNSTABLE_LABELS
+
+    @property
+    def rules(self) -> SilenceRules:
+        """What decisions about silences need to know."""
+        return SilenceRules(self.longest, self.unstable_labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
     """Jinja2 texts that replace parts of a card; None keeps the built-in one."""
 
@@ -247,12 +263,22 @@ class Config:
     flapping: Flapping = Flapping()
     storm: Storm = Storm()
     oncall: tuple[OncallList, ...] = ()
+    silences: Silences = Silences()
+    timezone: str = "Asia/Shanghai"
     operators_target: str = ""
     log: str = "info"
     templates: Templates = Templates()
     links: tuple[LinkConfig, ...] = ()
     policy: tuple[Rule, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The clocks of readers whose own are not known."""
+        try:
+            return ZoneInfo(self.timezone)
+        except KeyError:  # what was written was looked up: only the default may not be there
+            return timezone(timedelta(hours=8), self.timezone)
 
     def changed(self, other: "Config") -> tuple[str, ...]:
         """Name the keys at the top whose values differ; never a value, which may be secret."""

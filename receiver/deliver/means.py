@@ -10,6 +10,7 @@ from receiver.channels.templates import Templates
 from receiver.deliver.budget import Ledger
 from receiver.deliver.news import Tell, tell_nobody
 from receiver.domain.severity import SeverityScale
+from receiver.domain.silence import SilenceRules
 from receiver.store.base import Store
 from receiver.telemetry.metrics import Metrics
 from receiver.telemetry.tracing import Tracing
@@ -33,6 +34,7 @@ class Outlets:
     scale: SeverityScale
     source_urls: Mapping[str, str]
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
+    silences: SilenceRules = SilenceRules()  # noqa: RUF009  (never changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -282,6 +282,7 @@ class Worker:
             people=await channel.people(mention) if mention else (),
             source_url=outlets.source_urls.get(incident.source, ""),
             templates=outlets.templates,
+            silences=outlets.silences,
             digest=work.snapshot.digest,
         )
 

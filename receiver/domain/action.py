@@ -6,9 +6,10 @@ from enum import StrEnum
 from receiver.domain.audit import trail
 from receiver.domain.incident import Incident, Line, Member
 from receiver.domain.person import Actor
+from receiver.domain.proposal import Found
 from receiver.domain.reason import ActionReason
 from receiver.domain.ruling import Ruling
-from receiver.domain.silence import COMMENT_LIMIT, GROUP_SCOPE, Silence
+from receiver.domain.silence import COMMENT_LIMIT, GROUP_SCOPE, Silence, SilenceRules
 
 
 class ActionKind(StrEnum):
@@ -20,6 +21,11 @@ class ActionKind(StrEnum):
     HAND_OVER = "hand_over"
     SILENCE = "silence"
     UNSILENCE = "unsilence"
+    PREVIEW = "preview"  # of a silence
+    CONFIRM_SILENCE = "confirm_silence"  # the one that was previewed
+    CANCEL = "cancel"  # what was previewed
+    EXTEND = "extend"  # a silence
+    RESILENCE = "resilence"  # what a silence muted that has ended
     RESOLVE = "resolve"
 
 
@@ -37,11 +43,15 @@ class Action:
     scope: str = GROUP_SCOPE
     duration: str = ""
     comment: str = ""
-    silence: str = ""  # for unsilence: the silence's id, or empty for all
+    silence: str = ""  # the silence's id, or the preview's; to end or extend, empty for all
     trace: str = ""
     revision: int = 0  # of a digest, as clicked: what it showed then is acted on
     place: str = ""  # where it was clicked: the app's name and the chat, as in targets
     to: Actor | None = None  # for a hand-over: the chosen person
+    until: int = 0  # the moment that a duration means which is a time of day
+    labels: tuple[str, ...] = ()  # the chosen ones, by ``label_key``: they win over the scope
+    found: Found | None = None  # what the silence would mute, where somebody is to see it first
+    rules: SilenceRules = SilenceRules()  # noqa: RUF009  (a frozen value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,7 @@ class Verdict:
     left: int = 0  # and those that it left as they were
     ruling: Ruling | None = None  # of the policy, where it refused: what would help
     refused: int = 0  # of a digest: the incidents that the policy kept from the clicker
+    quiet: bool = False  # no card shows what changed
 
 
 def raise_revision(incident: Incident, now: int, trace: str) -> Incident:

@@ -80,6 +80,7 @@ class Shown(NamedTuple):
     until: int = 0  # when the acknowledgements lapse
     asked: bool = False  # its owners have taken it here, and are asked whether they are on it
     leads: bool = False  # its lead was chosen, or came, here
+    proposed: str = ""  # the silence that somebody looks at in this card
 
 
 class Attempt(NamedTuple):
@@ -157,6 +158,8 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
     """
     having = owners(incident)
     here = [owner for owner in having if owner.card in (0, card)]
+    proposal = incident.proposal
+    shows = proposal is not None and proposal.card == card
     return Shown(
         state=state(incident, members),
         firing=sum(member.firing for member in members),
@@ -181,6 +184,7 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
         until=owned_until(incident),
         asked=any(owner.reminded for owner in here),
         leads=incident.ack in here,
+        proposed=f"{proposal.id} {proposal.at}" if proposal is not None and shows else "",
     )
 
 

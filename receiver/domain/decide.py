@@ -8,7 +8,7 @@ from receiver.domain.action import Action, ActionKind, Verdict, done
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.reason import ActionReason
-from receiver.domain.silencing import request_shared, request_silence, request_unsilence
+from receiver.domain.silencing import decide_silence, request_shared, request_unsilence
 
 
 def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
@@ -18,11 +18,10 @@ def decide(known: Incident, members: Sequence[Member], action: Action, now: int)
     about_owners = ownership.DECISIONS.get(action.kind)
     if about_owners is not None:
         return about_owners(known, action, now)
+    silenced = decide_silence(known, members, action, now)
+    if silenced is not None:
+        return silenced
     match action.kind:
-        case ActionKind.SILENCE:
-            return request_silence(known, members, action, now)
-        case ActionKind.UNSILENCE:
-            return request_unsilence(known, action, now)
         case ActionKind.RESOLVE:
             return _resolve(known, members, action, now)
         case _:
@@ -42,7 +41,7 @@ def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> 
         case ActionKind.SILENCE:
             return request_shared(known, digest, action, now)
         case ActionKind.UNSILENCE:
-            return request_unsilence(known, action, now)
+            return request_unsilence(known, (), action, now)
         case _:
             return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from receiver.domain.alert import Alert
 from receiver.domain.audit import Trail
 from receiver.domain.custody import Custody, Hold, Ownership
+from receiver.domain.proposal import Proposal
 from receiver.domain.reason import BodyReason, State
 from receiver.domain.severity import SeverityScale
-from receiver.domain.silence import Silence, SilenceState
+from receiver.domain.silence import Silence
 
 FLAP_WINDOW = 10 * 60_000
 # What a group's coming and going is counted over, and from how many times on it is flapping.
@@ -133,6 +134,7 @@ class Incident(NamedTuple):
     hushed: int = 0  # of ``joined``, those that came with news nobody was called for
     past: Past = Past()
     custody: Custody = Custody()
+    proposal: Proposal | None = None  # a silence that somebody looks at before it is made
 
 
 class Line(NamedTuple):
@@ -165,7 +167,7 @@ def flapping(incident: Incident, now: int) -> int:
 def muting(incident: Incident, labels: dict[str, str]) -> Silence | None:
     """Return the silence that is known to mute an alert with these labels."""
     for silence in incident.silences:
-        if silence.state is SilenceState.ACTIVE and silence.covers(labels):
+        if silence.mutes and silence.covers(labels):
             return silence
     return None
 

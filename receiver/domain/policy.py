@@ -37,6 +37,11 @@ PERMISSIONS: dict[ActionKind, Permission] = {
     ActionKind.UNACKNOWLEDGE: Permission.UNACKNOWLEDGE,
     ActionKind.SILENCE: Permission.SILENCE,
     ActionKind.UNSILENCE: Permission.UNSILENCE,
+    ActionKind.PREVIEW: Permission.SILENCE,
+    ActionKind.CONFIRM_SILENCE: Permission.SILENCE,
+    ActionKind.CANCEL: Permission.SILENCE,
+    ActionKind.EXTEND: Permission.SILENCE,
+    ActionKind.RESILENCE: Permission.SILENCE,
     ActionKind.RESOLVE: Permission.RESOLVE,
 }
 
@@ -142,7 +147,7 @@ def _rule_on_silence(rules: Sequence[Rule], silence: Silence, what: Touched, now
     within = [rule for rule in within if _accepts(rule, pinned)]
     if not within:
         return Ruling(PolicyReason.TOO_WIDE, missing=min(missing, key=len))
-    return _rule_on_time(within, silence.ends_at - now)
+    return _rule_on_time(within, silence.latest - now)
 
 
 def _rule_on_time(rules: Sequence[Rule], lasts: int) -> Ruling:

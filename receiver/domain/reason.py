@@ -87,7 +87,11 @@ class ActionReason(StrEnum):
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_CHOICE = "unknown_choice"
     NOBODY_CHOSEN = "nobody_chosen"
-    CHANGED = "changed"  # what a digest's silence would mute is no longer what it showed
+    CHANGED = "changed"  # a silence would mute something else than what it showed
+    PREVIEWED = "previewed"  # what a silence would mute is shown; it is not made yet
+    PREVIEW_OVER = "preview_over"  # nothing that was shown waits for this answer
+    IN_THE_PAST = "in_the_past"  # a silence that ends before it begins
+    ALREADY_KEPT = "already_kept"  # kept alive already, so there is no end to extend
     # What the policy refuses.
     NOT_PERMITTED = "not_permitted"
     UNKNOWN_PERSON = "unknown_person"

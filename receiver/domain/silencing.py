@@ -1,100 +1,163 @@
-"""Silences: the decisions what a click, an answer of Alertmanager and the time make of them."""
+"""Silences: the decisions what a click and an answer of Alertmanager make of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from receiver.domain.action import Action, Verdict, raise_revision
+from receiver.domain.action import Action, ActionKind, Verdict, raise_revision
+from receiver.domain.audit import trail
 from receiver.domain.digest import Digest, scope_of, shared_matchers, source
-from receiver.domain.incident import Incident, Kind, Line, Member, muting
-from receiver.domain.matcher import group_key_matchers
+from receiver.domain.incident import Incident, Kind, Line, Member
+from receiver.domain.lasting import Lasting, lasting
+from receiver.domain.proposal import Proposal
 from receiver.domain.reason import ActionReason
+from receiver.domain.scope import Matchers, chosen_matchers
 from receiver.domain.silence import (
     COMMENT_LIMIT,
     DURATIONS,
-    GROUP_SCOPE,
+    LABELS_SCOPE,
     SHARED_SCOPE,
+    UNTIL,
     Silence,
     SilenceState,
-    alert_scope,
-    group_scope,
+    is_safe,
 )
+
+
+def decide_silence(
+    known: Incident, members: Sequence[Member], action: Action, now: int
+) -> Verdict | None:
+    """Decide what a click does that is about silences; None for any other."""
+    decision = _DECISIONS.get(action.kind)
+    if decision is None:
+        return None
+    if known.kind is not Kind.ALERTS and action.kind is not ActionKind.UNSILENCE:
+        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
+    return decision(known, members, action, now)
 
 
 def request_silence(
     known: Incident, members: Sequence[Member], action: Action, now: int
 ) -> Verdict:
-    """Decide what a click that silences an alert or its group does to their incident."""
-    if action.duration not in DURATIONS or not action.scope:
-        return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
-    if known.kind is not Kind.ALERTS:
-        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
-    return _request(known, scope_matchers(known, members, action.scope), action, now)
+    """Ask for a silence; chosen labels must be looked at first, since they may mute far more."""
+    if action.labels:
+        return propose(known, members, action, now)
+    matchers = chosen_matchers(known, members, action)
+    if isinstance(matchers, ActionReason):
+        return Verdict(reason=matchers)
+    return _request(known, matchers, action, now)
 
 
-def _request(
-    known: Incident, matchers: tuple[tuple[str, str], ...], action: Action, now: int
-) -> Verdict:
-    """Record the intent to silence what these matchers mean."""
-    if not matchers:
-        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
+def propose(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Show what a silence would mute, and keep exactly this for whoever confirms it."""
+    matchers = chosen_matchers(known, members, action)
+    if isinstance(matchers, ActionReason):
+        return Verdict(reason=matchers)
+    lasts = lasting(action.duration, action.until, action.at, action.rules.longest)
+    if isinstance(lasts, ActionReason):
+        return Verdict(reason=lasts)
     if any(_same(silence, matchers) for silence in known.silences):
         return Verdict(reason=ActionReason.ALREADY_SILENCED)
-    wanted = Silence(
+    if action.found is None:
+        return Verdict(reason=ActionReason.CHANGED)
+    proposal = Proposal(
         id=action.id,
-        state=SilenceState.REQUESTED,
-        scope=action.scope,
-        matchers=matchers,
+        card=action.card,
         actor=action.actor,
+        at=now,
+        scope=LABELS_SCOPE if action.labels else action.scope,
+        matchers=matchers,
+        chosen=action.duration,
+        until=action.until,
         comment=action.comment[:COMMENT_LIMIT],
-        asked_at=action.at,
-        ends_at=action.at + DURATIONS[action.duration],
+        found=action.found,
+    )
+    shown = raise_revision(known._replace(proposal=proposal), now, action.trace)
+    line = Line("silence_previewed", f"{action.found.total} alerts", action.actor.label)
+    return Verdict(reason=ActionReason.PREVIEWED, incident=shown, lines=(line,))
+
+
+def confirm(known: Incident, _: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Ask for exactly the silence that was previewed, unless it would mute more by now."""
+    shown = known.proposal
+    if shown is None or shown.id != action.silence or now >= shown.lapses_at:
+        return Verdict(reason=ActionReason.PREVIEW_OVER)
+    if action.found is None or action.found.more_than(shown.found):
+        found = shown.found if action.found is None else action.found
+        again = known._replace(proposal=shown._replace(found=found, at=now))
+        return Verdict(
+            reason=ActionReason.CHANGED, incident=raise_revision(again, now, action.trace)
+        )
+    asked = replace(
+        action,
+        scope=shown.scope,
+        duration=shown.chosen,
+        until=shown.until,
+        comment=shown.comment,
+    )
+    return _request(known._replace(proposal=None), shown.matchers, asked, now)
+
+
+def cancel(known: Incident, _: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Forget what was previewed."""
+    if known.proposal is None or known.proposal.id != action.silence:
+        return Verdict(reason=ActionReason.PREVIEW_OVER)
+    left = raise_revision(known._replace(proposal=None), now, action.trace)
+    line = Line("silence_cancelled", "", action.actor.label)
+    return Verdict(reason=ActionReason.DONE, incident=left, lines=(line,))
+
+
+def silence_again(known: Incident, _: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Ask for what a silence muted that has ended: the same matchers, for as long."""
+    ended = next((one for one in known.silences if one.id == action.silence), None)
+    if ended is None or ended.live:
+        reason = ActionReason.UNKNOWN_CHOICE if ended is None else ActionReason.ALREADY_SILENCED
+        return Verdict(reason=reason)
+    lasts, span = ended.lasts, ended.span
+    relative = lasts in DURATIONS or ended.keep_until
+    asked = replace(
+        action,
+        scope=ended.scope,
+        duration=lasts if relative else UNTIL,
+        until=action.at + span,
+        comment=ended.comment,
+    )
+    return _request(known, ended.matchers, asked, now)
+
+
+def extend(known: Incident, _: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Ask for a later end of the silences that Alertmanager has."""
+    added = DURATIONS.get(action.duration)
+    if added is None:
+        return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
+    mute = [one for one in known.silences if one.mutes and action.silence in ("", one.id)]
+    chosen = [one for one in mute if not one.keep_until]
+    if not chosen:
+        reason = ActionReason.ALREADY_KEPT if mute else ActionReason.NOT_SILENCED
+        return Verdict(reason=reason)
+    later = tuple(_extending(one, added, action, now) for one in chosen)
+    if any(one.wanted_end - now > action.rules.longest for one in later):
+        return Verdict(reason=ActionReason.TOO_LONG)
+    asked = raise_revision(put_silences(known, later), now, action.trace)
+    line = Line("silence_extend_requested", action.duration, action.actor.label)
+    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=later)
+
+
+def _extending(silence: Silence, added: int, action: Action, now: int) -> Silence:
+    return replace(
+        silence,
+        state=SilenceState.EXTENDING,
+        wanted_end=max(silence.ends_at, silence.wanted_end, now) + added,
+        extended_at=now,
+        extender=action.actor,
         place=action.place,
         trace=action.trace,
     )
-    asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
-    line = Line("silence_requested", f"{action.duration} {action.scope}", action.actor.label)
-    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=(wanted,))
-
-
-def scope_matchers(
-    known: Incident, members: Sequence[Member], scope: str
-) -> tuple[tuple[str, str], ...]:
-    """Return the equality matchers of a scope; empty where it cannot be offered."""
-    firing = [member.labels for member in members if member.firing]
-    if not firing:
-        return ()
-    if scope == GROUP_SCOPE:
-        return group_scope(known.group_labels, group_key_matchers(known.group_key), firing)
-    for member in members:
-        if member.fingerprint == scope and member.firing:
-            return alert_scope(member.labels)
-    return ()
-
-
-def _same(silence: Silence, matchers: tuple[tuple[str, str], ...]) -> bool:
-    live = silence.state in (SilenceState.REQUESTED, SilenceState.ACTIVE)
-    return live and silence.matchers == matchers
-
-
-def request_unsilence(known: Incident, action: Action, now: int) -> Verdict:
-    """Decide what a click that ends silences does to their incident."""
-    chosen = tuple(
-        replace(silence, state=SilenceState.EXPIRING)
-        for silence in known.silences
-        if silence.state in (SilenceState.ACTIVE, SilenceState.REQUESTED)
-        and action.silence in ("", silence.id)
-    )
-    if not chosen:
-        return Verdict(reason=ActionReason.NOT_SILENCED)
-    asked = raise_revision(put_silences(known, chosen), now, action.trace)
-    line = Line("unsilence_requested", f"{len(chosen)} silences", action.actor.label)
-    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=chosen)
 
 
 def request_shared(known: Incident, digest: Digest, action: Action, now: int) -> Verdict:
     """Decide what a click that silences all that a digest's alerts share does to the digest."""
     kind, _, shape = action.scope.partition(":")
-    if action.duration not in DURATIONS or kind != SHARED_SCOPE:
+    if kind != SHARED_SCOPE:
         return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
     matchers, owner = shared_matchers(digest), source(digest)
     if shape and action.scope != scope_of(matchers):
@@ -105,6 +168,68 @@ def request_shared(known: Incident, digest: Digest, action: Action, now: int) ->
     return _request(known._replace(source=owner), matchers, asked, now)
 
 
+def _request(known: Incident, matchers: Matchers, action: Action, now: int) -> Verdict:
+    """Record the intent to silence what these matchers mean."""
+    lasts = lasting(action.duration, action.until, action.at, action.rules.longest)
+    if isinstance(lasts, ActionReason):
+        return Verdict(reason=lasts)
+    if not is_safe(matchers):
+        return Verdict(reason=ActionReason.NOTHING_TO_SILENCE)
+    if any(_same(silence, matchers) for silence in known.silences):
+        return Verdict(reason=ActionReason.ALREADY_SILENCED)
+    wanted = _wanted(matchers, lasts, action)
+    asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
+    line = Line("silence_requested", f"{action.duration} {action.scope}", action.actor.label)
+    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=(wanted,))
+
+
+def _wanted(matchers: Matchers, lasts: Lasting, action: Action) -> Silence:
+    return Silence(
+        id=action.id,
+        state=SilenceState.REQUESTED,
+        scope=action.scope,
+        matchers=matchers,
+        actor=action.actor,
+        comment=action.comment[:COMMENT_LIMIT],
+        asked_at=action.at,
+        ends_at=lasts.ends_at,
+        lasts=lasts.chosen,
+        keep_until=lasts.keep_until,
+        place=action.place,
+        trace=action.trace,
+    )
+
+
+def _same(silence: Silence, matchers: Matchers) -> bool:
+    return silence.live and silence.matchers == matchers
+
+
+def request_unsilence(known: Incident, _: Sequence[Member], action: Action, now: int) -> Verdict:
+    """Decide what a click that ends silences does to their incident."""
+    chosen = tuple(
+        replace(silence, state=SilenceState.EXPIRING, unwanted=True)
+        for silence in known.silences
+        if silence.live and action.silence in ("", silence.id)
+    )
+    if not chosen:
+        return Verdict(reason=ActionReason.NOT_SILENCED)
+    asked = raise_revision(put_silences(known, chosen), now, action.trace)
+    line = Line("unsilence_requested", f"{len(chosen)} silences", action.actor.label)
+    return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=chosen)
+
+
+_Decision = Callable[[Incident, Sequence[Member], Action, int], Verdict]
+_DECISIONS: dict[ActionKind, _Decision] = {
+    ActionKind.SILENCE: request_silence,
+    ActionKind.UNSILENCE: request_unsilence,
+    ActionKind.PREVIEW: propose,
+    ActionKind.CONFIRM_SILENCE: confirm,
+    ActionKind.CANCEL: cancel,
+    ActionKind.RESILENCE: silence_again,
+    ActionKind.EXTEND: extend,
+}
+
+
 def put_silences(incident: Incident, changed: tuple[Silence, ...]) -> Incident:
     """Return the incident with these silences in the place of those with the same id."""
     by_id = {silence.id: silence for silence in changed}
@@ -113,20 +238,19 @@ def put_silences(incident: Incident, changed: tuple[Silence, ...]) -> Incident:
     )
 
 
-def muted(incident: Incident, members: Sequence[Member]) -> int:
-    """Count the firing alerts that a silence is known to mute."""
-    return sum(1 for member in members if member.firing and muting(incident, member.labels))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What Alertmanager answered about one silence of one incident."""
+    """What Alertmanager answered about one silence of one incident.
+
+    ``ends_at`` is the end that an extension has reached, in Unix ms, and 0 for any other answer.
+    """
 
     incident: int
     silence: str
     state: SilenceState
     silence_id: str = ""
     problem: str = ""
+    ends_at: int = 0
 
 
 def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
@@ -135,21 +259,59 @@ def conclude(known: Incident, told: Conclusion, now: int) -> Verdict:
     then = None if found is None else _becomes(found, told)
     if found is None or then is None:
         return Verdict(reason=ActionReason.REPEATED)
+    after = _answered(found, then, told, now)
+    known = put_silences(known, (after,))
+    if found.kept and after.kept and found.problem == after.problem:
+        # Kept alive once more: no card says when that was.
+        return Verdict(reason=ActionReason.DONE, incident=known, silences=(after,), quiet=True)
+    incident = raise_revision(known, now, "")
+    return Verdict(
+        reason=ActionReason.DONE,
+        incident=incident,
+        lines=(_line(found, after, told),),
+        silences=(after,),
+    )
+
+
+def _answered(found: Silence, then: SilenceState, told: Conclusion, now: int) -> Silence:
+    active = told.state is SilenceState.ACTIVE
     after = replace(
         found,
         state=then,
         silence_id=told.silence_id or found.silence_id,
         problem=told.problem,
-        confirmed_at=now if told.state is SilenceState.ACTIVE else found.confirmed_at,
+        confirmed_at=now if active else found.confirmed_at,
+        ended_at=now if then is SilenceState.EXPIRED else found.ended_at,
+        unextended=False,
+        # An extension that nobody confirmed may have taken effect all the same.
+        wanted_end=found.wanted_end if then in _UNSETTLED else 0,
     )
+    if found.state is not SilenceState.EXTENDING:
+        return after
+    return replace(
+        after,
+        ends_at=max(found.ends_at, told.ends_at),
+        unextended=bool(told.problem) and then is SilenceState.ACTIVE,
+    )
+
+
+_UNSETTLED = (SilenceState.EXTENDING, SilenceState.EXPIRING)
+
+
+def _line(found: Silence, after: Silence, told: Conclusion) -> Line:
+    detail = told.problem or told.silence_id
+    if found.state is SilenceState.EXTENDING and after.state is SilenceState.ACTIVE:
+        who = found.extender or found.actor
+        kind = "silence_unextended" if after.unextended else "silence_extended"
+        return Line(kind, detail, who.label, trail(who, found.place, told.state, found.trace))
     by = found.trail(told.state)
-    line = Line(f"silence_{then}", told.problem or told.silence_id, found.actor.label, by)
-    incident = raise_revision(put_silences(known, (after,)), now, "")
-    return Verdict(reason=ActionReason.DONE, incident=incident, lines=(line,), silences=(after,))
+    return Line(f"silence_{after.state}", detail, found.actor.label, by)
 
 
 def _becomes(silence: Silence, told: Conclusion) -> SilenceState | None:
     """Return the state that an answer leads to, or None where it comes too late to matter."""
+    if silence.state is SilenceState.EXTENDING:
+        return _extended(silence, told)
     if silence.state is not SilenceState.EXPIRING:
         return told.state if told.state in _NEXT[silence.state] else None
     if told.state is not SilenceState.ACTIVE:
@@ -157,6 +319,18 @@ def _becomes(silence: Silence, told: Conclusion) -> SilenceState | None:
     # Without a problem it is the late answer to the request: what exists must still be ended.
     # With one, ending it failed, and Alertmanager still mutes.
     return SilenceState.ACTIVE if told.problem else SilenceState.EXPIRING
+
+
+def _extended(silence: Silence, told: Conclusion) -> SilenceState | None:
+    """Return what an answer makes of a silence whose later end was asked for."""
+    if told.state is SilenceState.EXPIRED:
+        return SilenceState.EXPIRED  # it had ended there already
+    if told.problem:
+        return SilenceState.ACTIVE  # as it was
+    if not told.ends_at:
+        return None  # the late answer to something else
+    reached = told.ends_at >= silence.wanted_end
+    return SilenceState.ACTIVE if reached else SilenceState.EXTENDING
 
 
 _NEXT: dict[SilenceState, frozenset[SilenceState]] = {
@@ -167,26 +341,3 @@ _NEXT: dict[SilenceState, frozenset[SilenceState]] = {
     SilenceState.EXPIRED: frozenset(),
     SilenceState.FAILED: frozenset(),
 }
-
-
-def lapse(known: Incident, now: int) -> Verdict:
-    """End the silences whose time is over; what they muted is shown as firing again."""
-    over = tuple(
-        replace(silence, state=SilenceState.EXPIRED)
-        for silence in known.silences
-        if silence.holds and silence.ends_at <= now
-    )
-    if not over:
-        return Verdict(reason=ActionReason.REPEATED)
-    incident = raise_revision(put_silences(known, over), now, "")
-    lines = tuple(
-        Line("silence_expired", one.silence_id, one.actor.label, one.trail(one.state))
-        for one in over
-    )
-    return Verdict(reason=ActionReason.DONE, incident=incident, lines=lines)
-
-
-def next_lapse(incident: Incident) -> int | None:
-    """Return when the clock must look at the incident's silences again, or None."""
-    ends = [silence.ends_at for silence in incident.silences if silence.holds]
-    return min(ends, default=None)

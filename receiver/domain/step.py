@@ -111,13 +111,17 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.SOME_RESOLVED, now.firing < last.firing),
         (CardReason.JOINED, now.episodes > last.episodes),
         (CardReason.TRUNCATED, now.truncated != last.truncated),
-        (CardReason.UPDATED, now.marks.updated > last.marks.updated),
+        (CardReason.UPDATED, _updated(last, now)),
         (CardReason.REPEAT, now.marks.repeated > last.marks.repeated),
     )
 
 
+def _updated(last: Shown, now: Shown) -> bool:
+    return now.marks.updated > last.marks.updated or now.proposed != last.proposed
+
+
 def _holding(shown: Shown) -> set[tuple[str, SilenceState]]:
-    live = (SilenceState.REQUESTED, SilenceState.ACTIVE)
+    live = (SilenceState.REQUESTED, SilenceState.ACTIVE, SilenceState.EXTENDING)
     return {(silence, stand) for silence, stand in shown.silences if stand in live}
 
 

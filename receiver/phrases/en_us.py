@@ -60,6 +60,15 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.SILENCE_EXPIRED: "The silence of {scope} by **{who}** has ended",
         Phrase.SILENCE_FAILED: "**{who}** could not silence {scope}",
         Phrase.SILENCE_KEPT: "It could not be ended, so it still mutes",
+        Phrase.SILENCE_EXTENDING: (
+            "**{who}** asked to extend the silence of {scope} until {until}; "
+            "waiting for Alertmanager"
+        ),
+        Phrase.SILENCE_UNEXTENDED: "It could not be extended",
+        Phrase.SILENCE_ENDED_FIRING: "The silence of {scope} by **{who}** has ended, "
+        "and it still fires",
+        Phrase.KEPT_UNTIL: "it is resolved ({time} at the latest)",
+        Phrase.SCOPE_LABELS: "all with chosen labels",
         Phrase.SCOPE_GROUP: "this group",
         Phrase.SCOPE_ALERT: "one alert",
         Phrase.SCOPE_SHARED: "all with the shared labels",
@@ -106,6 +115,23 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.HOURS_4: "4 hours",
         Phrase.HOURS_8: "8 hours",
         Phrase.HOURS_24: "24 hours",
+        Phrase.UNTIL_TOMORROW: "until tomorrow 9:00",
+        Phrase.UNTIL_RESOLVED: "until resolved",
+        Phrase.UNTIL_PICKED: "Or until this moment (optional)",
+        Phrase.CHOSEN_LABELS: "Or by labels: all alerts that have these (optional)",
+        Phrase.EXTEND: "Extend the silence",
+        Phrase.SILENCE_AGAIN: "Silence again",
+        Phrase.PREVIEW_SILENCE: "Preview",
+        Phrase.PROPOSED: "**{who}** looks at a silence {lasts}. Alerts that it mutes now: "
+        "**{count}**",
+        Phrase.PROPOSED_OTHERS: "**{who}** looks at a silence {lasts}. Alerts that it mutes now: "
+        "**{count}**, of them in other incidents: **{others}**",
+        Phrase.LASTING: "for {span}",
+        Phrase.LASTING_UNTIL: "until {until}",
+        Phrase.LASTING_RESOLVED: "until resolved ({until} at the latest)",
+        Phrase.MORE_ALERTS: "… and {count} more",
+        Phrase.CONFIRM_SILENCE: "Confirm the silence",
+        Phrase.CANCEL: "Cancel",
         Phrase.PREVIEW: "[{severity}] {title}{where} · {count} {state}",
         Phrase.PREVIEW_RESOLVED: "[resolved] {title}{where} · {count} in all",
         Phrase.PREVIEW_NOTE: "[{severity}] {title}{where}",

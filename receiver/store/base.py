@@ -13,6 +13,7 @@ from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Line, Member, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
+from receiver.domain.proposal import Found
 from receiver.domain.reason import BodyReason
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
@@ -196,7 +197,8 @@ class Store(Protocol):
        have been kept all the same, and making it again changes nothing more.
     3. ``apply`` decides on the newest kept state; bodies are applied one after another.
     4. A body that cannot be applied harms no other body, though they share a commit.
-    5. Each change of an incident raises ``wanted`` on all its cards in the same transaction;
+    5. Each change that cards show of an incident raises ``wanted`` on all of them in the same
+       transaction;
        a group has at most one open incident, and a target at most one card of an incident.
     6. An action is applied once, however often its id arrives; again it answers the same.
     7. A card in flight is given to nobody else until it is settled; one that a crash left in
@@ -319,6 +321,9 @@ class Store(Protocol):
 
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts."""
+
+    async def matching(self, incident: Incident, matchers: Sequence[tuple[str, str]]) -> Found:
+        """Return the firing alerts of an incident's source that these equality matchers mute."""
 
     async def incidents(self, before: int, most: int) -> Sequence[Incident]:
         """Return incidents with a smaller id, the newest first; ``before`` 0 means from the end."""

@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
@@ -20,10 +21,10 @@ from receiver.domain.card import (
 from receiver.domain.decide import decide
 from receiver.domain.due import fall_due
 from receiver.domain.history import recall
-from receiver.domain.incident import Change, Kind, Member, Notice, Rules
+from receiver.domain.incident import Change, Incident, Kind, Member, Notice, Rules
 from receiver.domain.policy import Access, admit, touched
 from receiver.domain.reason import ActionReason, BodyReason
-from receiver.domain.silence import SilenceState
+from receiver.domain.silence import Silence, SilenceState
 from receiver.domain.silencing import Conclusion, conclude
 from receiver.domain.units import suppress
 from receiver.store import statements as sql
@@ -168,7 +169,7 @@ def _judge(
 
 
 def _keep_action(db: Connection, action: Action, verdict: Verdict, now: int) -> None:
-    value = msgspec.json.encode(action)
+    value = msgspec.json.encode(replace(action, found=None))  # the proposal has it
     db.execute(sql.INSERT_ACTION, (action.id, action.incident, now, str(verdict.reason), value))
 
 
@@ -197,12 +198,25 @@ def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
         return False
     verdict = conclude(snapshot.incident, told, now)
     if verdict.incident is not None:
-        keep_incident(db, verdict.incident, verdict.lines, now)
-        for silence in verdict.silences:
-            share_silence(db, verdict.incident, silence, now)
-    if not any(silence.state is SilenceState.EXPIRING for silence in verdict.silences):
+        _keep_silences(db, verdict, verdict.incident, now)
+        if not verdict.quiet:
+            for silence in verdict.silences:
+                share_silence(db, verdict.incident, silence, now)
+    if not any(silence.state in _ASKED for silence in verdict.silences):
         db.execute(sql.DROP_INTENT, (told.silence,))
     return verdict.incident is not None
+
+
+# Alertmanager must still be told, or asked again.
+_ASKED = (SilenceState.EXPIRING, SilenceState.EXTENDING)
+
+
+def _keep_silences(db: Connection, verdict: Verdict, incident: Incident, now: int) -> None:
+    """Write what became of an incident's silences; its cards learn only what they show."""
+    if verdict.quiet:
+        update_incident(db, incident)
+    else:
+        keep_incident(db, incident, verdict.lines, now)
 
 
 def apply_lapse(db: Connection, now: int) -> tuple[int, int | None]:
@@ -212,15 +226,39 @@ def apply_lapse(db: Connection, now: int) -> tuple[int, int | None]:
         snapshot = load_snapshot(db, number)
         if snapshot is None:
             continue
-        verdict = fall_due(snapshot.incident, now)
+        verdict = fall_due(snapshot.incident, now, partial(_fires, db, snapshot))
         if verdict.incident is None:
             update_incident(db, snapshot.incident)  # it is due later than its row says
             continue
-        keep_incident(db, verdict.incident, verdict.lines, now)
+        _keep_silences(db, verdict, verdict.incident, now)
+        for silence in verdict.silences:
+            db.execute(sql.PUT_INTENT, (silence.id, number))
+        _share_ends(db, snapshot.incident, verdict.incident, now)
         ended += 1
     row = db.execute(sql.NEXT_LAPSE).fetchone()
     db.execute(sql.DROP_SEEN, (now,))
     return ended, row[0]
+
+
+def _fires(db: Connection, snapshot: Snapshot, silence: Silence) -> bool:
+    """Say whether anything fires that a silence mutes: here, or in what a digest gathered."""
+    if snapshot.incident.kind is not Kind.DIGEST:
+        open_ = snapshot.incident.closed_at is None
+        return open_ and any(
+            member.firing and silence.covers(member.labels) for member in snapshot.members
+        )
+    rows = db.execute(sql.GATHERED_INCIDENTS, (snapshot.incident.id,)).fetchall()
+    gathered = (load_snapshot(db, number) for (number,) in rows)
+    return any(one is not None and _fires(db, one, silence) for one in gathered)
+
+
+def _share_ends(db: Connection, before: Incident, after: Incident, now: int) -> None:
+    """Tell what a digest gathered of the end of a silence that was kept alive."""
+    if before.kind is not Kind.DIGEST:
+        return
+    for was, now_is in zip(before.silences, after.silences, strict=True):
+        if was.kept and now_is.state is SilenceState.EXPIRED:
+            share_silence(db, after, now_is, now)
 
 
 def _forget(db: Connection, number: int) -> None:

@@ -346,7 +346,14 @@ def share(db: Connection, told: Incident, silence: Silence, now: int) -> None:
 
 
 def _mirror(db: Connection, number: int, silence: Silence, now: int) -> None:
-    """Note a digest's silence in all that it mutes: their own cards must say so."""
+    """Note a digest's silence in all that it mutes: their own cards must say so.
+
+    The digest alone keeps it alive; to the others it ends when it may be kept no longer.
+    """
+    if silence.keep_until:
+        silence = replace(
+            silence, ends_at=max(silence.ends_at, silence.keep_until), keep_until=0, wanted_end=0
+        )
     for (incident,) in db.execute(sql.GATHERED_INCIDENTS, (number,)).fetchall():
         snapshot = load_snapshot(db, incident)
         if snapshot is None or snapshot.incident.closed_at is not None:

@@ -1,7 +1,7 @@
 """Reading and writing whole values inside one transaction of the SQLite engine."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from receiver.domain.action import ActionKind
@@ -62,6 +62,14 @@ def _load_digest(db: Connection, incident: Incident) -> Digest:
     rows = db.execute(sql.GATHERED, (incident.id,)).fetchall()
     late = incident.group_key.startswith(LATE_KEY)
     return make((decode_gathered(value) for (value,) in rows), late=late)
+
+
+def firing_of(db: Connection, source: str) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """Yield the firing alerts of a source's open incidents: incident, fingerprint and labels."""
+    for number, fingerprint, value in db.execute(sql.FIRING_OF_SOURCE, (source,)):
+        member = decode_member(value)
+        if member.firing:
+            yield number, fingerprint, member.labels
 
 
 def keep_change(

@@ -7,6 +7,7 @@ Step = tuple[str, ...]
 # Incidents are kept as arrays: where in one its episodes are counted.
 EPISODES = Incident._fields.index("joined")
 KIND = Incident._fields.index("kind")
+SOURCE = Incident._fields.index("source")
 
 MIGRATIONS: tuple[Step, ...] = (
     (

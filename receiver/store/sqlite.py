@@ -17,6 +17,7 @@ from receiver.domain.card import (
 from receiver.domain.incident import Incident, Line, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
+from receiver.domain.proposal import Found, count
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
@@ -46,7 +47,7 @@ from receiver.store.base import (
 from receiver.store.codec import decode_card, decode_incident
 from receiver.store.file import Readers, lock, open_writer, selfcheck
 from receiver.store.holders import Holders
-from receiver.store.rows import load_snapshot
+from receiver.store.rows import firing_of, load_snapshot
 from receiver.store.sound import unusable
 from receiver.store.writer import Commits, Writer, cause_and_cure, failure_reason
 
@@ -270,6 +271,12 @@ class SqliteStore:
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts (see the protocol)."""
         return await self._look(lambda db: load_snapshot(db, incident))
+
+    async def matching(self, incident: Incident, matchers: Sequence[tuple[str, str]]) -> Found:
+        """Return what a silence would mute (see the protocol)."""
+        return await self._look(
+            lambda db: count(firing_of(db, incident.source), tuple(matchers), incident.id)
+        )
 
     async def incidents(self, before: int, most: int) -> Sequence[Incident]:
         """Return incidents, the newest first (see the protocol)."""

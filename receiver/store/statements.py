@@ -1,7 +1,7 @@
 """Every SQL statement of the SQLite engine, by name."""
 
 from receiver.domain.card import Attempt
-from receiver.store.schema import EPISODES
+from receiver.store.schema import EPISODES, SOURCE
 
 UNSURE = Attempt._fields.index("ambiguous")  # attempts are kept as arrays
 
@@ -20,6 +20,11 @@ DROP_MEMBER = "DELETE FROM members WHERE incident = ? AND fingerprint = ?"
 OPEN_MEMBERS = (
     "SELECT fingerprint, incident FROM incidents JOIN members ON incident = id"
     " WHERE closed_at IS NULL"
+)
+
+FIRING_OF_SOURCE = (
+    "SELECT incident, fingerprint, m.value FROM incidents i JOIN members m ON m.incident = i.id"
+    f" WHERE i.closed_at IS NULL AND json_extract(CAST(i.value AS TEXT), '$[{SOURCE}]') = ?"
 )
 
 CARD_COLUMNS = (

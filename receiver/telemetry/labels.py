@@ -24,12 +24,12 @@ REJECTED = "rejected"
 TOKEN_OUTCOMES = ("success", "failure")
 CALLBACK_OUTCOMES = ("ok", "forged", "stale", "replayed", "malformed", "challenge", "failed")
 ACTIONS = (
-    *("acknowledge", "unacknowledge", "confirm", "hand_over"),
-    *("silence", "unsilence", "resolve"),
+    *("acknowledge", "unacknowledge", "confirm", "hand_over", "silence", "unsilence"),
+    *("preview", "confirm_silence", "cancel", "extend", "resilence", "resolve"),
 )
 ACTION_OUTCOMES = ("done", "requested", "refused", "failed", "repeated", "late")
 REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long")
-SILENCE_OUTCOMES = ("created", "failed", "expired", "recovered")
+SILENCE_OUTCOMES = ("created", "failed", "expired", "extended", "recovered")
 ALERTMANAGER_CALLS = (
     "create_silence",
     "get_silences",

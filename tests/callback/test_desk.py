@@ -23,7 +23,8 @@ from receiver.domain.incident import Kind
 from receiver.domain.ownership import OWNERS_MOST, owners
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
-from receiver.domain.silence import SilenceState
+from receiver.domain.silence import HOUR, RESOLVED, UNTIL, SilenceRules, SilenceState
+from receiver.domain.silencing import Conclusion
 from receiver.store.base import Snapshot, Unavailable
 from receiver.store.sqlite import SqliteStore
 from receiver.telemetry.labels import REFUSALS
@@ -35,6 +36,7 @@ from tests.callback.bench import HAN, LABELS, LI, Bench, bench, channel_of
 ACK, UNACK = ActionKind.ACKNOWLEDGE, ActionKind.UNACKNOWLEDGE
 HAND = ActionKind.HAND_OVER
 SILENCE, UNSILENCE, RESOLVE = ActionKind.SILENCE, ActionKind.UNSILENCE, ActionKind.RESOLVE
+PREVIEW, EXTEND = ActionKind.PREVIEW, ActionKind.EXTEND
 
 Scene = Callable[[Bench], Awaitable[Reply]]
 
@@ -116,6 +118,29 @@ async def _unknown_choice(at: Bench) -> Reply:
     return await at.click(SILENCE, duration="9y")
 
 
+async def _previewed(at: Bench) -> Reply:
+    return await at.click(PREVIEW, duration="1h")
+
+
+async def _preview_over(at: Bench) -> Reply:
+    return await at.click(ActionKind.CONFIRM_SILENCE, silence="nobody's")
+
+
+async def _too_long(at: Bench) -> Reply:
+    return await at.click(SILENCE, duration="4h", rules=SilenceRules(longest=2 * HOUR))
+
+
+async def _in_the_past(at: Bench) -> Reply:
+    return await at.click(SILENCE, duration=UNTIL, until=at.clock.at - HOUR)
+
+
+async def _already_kept(at: Bench) -> Reply:
+    await at.store.act(at.action(SILENCE, id="kept", duration=RESOLVED), at.clock.at)
+    told = Conclusion(incident=1, silence="kept", state=SilenceState.ACTIVE, silence_id="s-1")
+    await at.store.conclude(told, at.clock.at)
+    return await at.click(EXTEND, duration="1h")
+
+
 # REQUESTED has a test of its own: it takes an Alertmanager that is slow.
 SCENES: dict[ActionReason, tuple[ActionKind, Scene]] = {
     ActionReason.DONE: (ACK, _done),
@@ -135,6 +160,11 @@ SCENES: dict[ActionReason, tuple[ActionKind, Scene]] = {
     ActionReason.OLD_CARD: (ACK, _old_card),
     ActionReason.UNKNOWN_CARD: (ACK, _unknown_card),
     ActionReason.UNKNOWN_CHOICE: (SILENCE, _unknown_choice),
+    ActionReason.PREVIEWED: (PREVIEW, _previewed),
+    ActionReason.PREVIEW_OVER: (ActionKind.CONFIRM_SILENCE, _preview_over),
+    ActionReason.TOO_LONG: (SILENCE, _too_long),
+    ActionReason.IN_THE_PAST: (SILENCE, _in_the_past),
+    ActionReason.ALREADY_KEPT: (EXTEND, _already_kept),
 }
 
 

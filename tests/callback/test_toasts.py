@@ -27,7 +27,10 @@ CHINESE = re.compile("[一-鿿]")
 LI = Actor(open_id="ou_li", name="李雷")
 INCIDENT = Incident(1, "prod", "team", "key", Kind.ALERTS, "DiskFull", {}, 0)
 # Only these ask something of Alertmanager, whose answer is awaited.
-ASKING = {ActionKind.SILENCE, ActionKind.UNSILENCE}
+ASKING = {
+    *(ActionKind.SILENCE, ActionKind.CONFIRM_SILENCE, ActionKind.RESILENCE),
+    *(ActionKind.EXTEND, ActionKind.UNSILENCE),
+}
 CASES = [
     (kind, reason)
     for kind, reason in itertools.product(ActionKind, ActionReason)
@@ -113,8 +116,8 @@ def test_every_end_of_a_silence_is_told(state: SilenceState, problem: str) -> No
         ends_at=1,
         problem=problem,
     )
-    toast = silence_toast(silence)
-    pending = state in (SilenceState.REQUESTED, SilenceState.EXPIRING)
+    toast = silence_toast(ActionKind.SILENCE, silence)
+    pending = state.endswith("ing") or state is SilenceState.REQUESTED
     assert (toast is None) == pending
     if toast is not None:
         assert visible(toast)

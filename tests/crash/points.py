@@ -213,6 +213,7 @@ store.sqlite:SqliteStore.abandon              a target that is no longer configu
 store.sqlite:SqliteStore.once                 a callback's replay protection
 store.sqlite:SqliteStore.snapshot             the API and the callback
 store.sqlite:SqliteStore.incidents            the API
+store.sqlite:SqliteStore.matching             a click
 store.sqlite:SqliteStore.timeline             the API
 store.sqlite:SqliteStore.cards                the API
 store.sqlite:SqliteStore.dead_letters         the API

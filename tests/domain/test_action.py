@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from receiver.domain.action import Action, ActionKind, Verdict
 from receiver.domain.decide import decide
-from receiver.domain.incident import Incident, Kind, Member
+from receiver.domain.incident import Incident, Kind, Member, muting
+from receiver.domain.keeping import lapse, next_lapse
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
-from receiver.domain.silence import COMMENT_LIMIT, DURATIONS, SilenceState
-from receiver.domain.silencing import Conclusion, conclude, lapse, muted, next_lapse, scope_matchers
+from receiver.domain.scope import scope_matchers
+from receiver.domain.silence import COMMENT_LIMIT, DURATIONS, Silence, SilenceState
+from receiver.domain.silencing import Conclusion, conclude
 from tests.domain.made import HOUR, LI, MINUTE, SECOND, WANG, alert, notice, world
 
 N1, N2 = alert("n1"), alert("n2")
@@ -32,6 +34,16 @@ def click(kind: ActionKind, number: int = 1, **more: str) -> Action:
         comment=more.get("comment", ""),
         silence=more.get("silence", ""),
     )
+
+
+def always(_: Silence) -> bool:
+    """Say that what a silence mutes fires."""
+    return True
+
+
+def muted(known: Incident, members: tuple[Member, ...]) -> int:
+    """Count the firing alerts that a silence is known to mute."""
+    return sum(1 for member in members if member.firing and muting(known, member.labels))
 
 
 def after(verdict: Verdict) -> Incident:
@@ -218,12 +230,12 @@ def test_the_same_answer_twice_changes_nothing_more() -> None:
 
 def test_time_ends_silences() -> None:
     ends = ACTIVE.silences[0].ends_at
-    assert lapse(ACTIVE, ends - 1).incident is None
-    verdict = lapse(ACTIVE, ends)
+    assert lapse(ACTIVE, always, ends - 1).incident is None
+    verdict = lapse(ACTIVE, always, ends)
     assert after(verdict).silences[0].state is SilenceState.EXPIRED
     assert after(verdict).revision == ACTIVE.revision + 1
     assert next_lapse(after(verdict)) is None
-    assert lapse(after(verdict), ends).incident is None
+    assert lapse(after(verdict), always, ends).incident is None
 
 
 clicks = st.builds(

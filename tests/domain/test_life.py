@@ -24,11 +24,13 @@ from receiver.domain.card import (
 )
 from receiver.domain.decide import decide
 from receiver.domain.incident import Kind, Notice
+from receiver.domain.keeping import lapse
 from receiver.domain.outcome import Outcome, Retry, RetryReason
+from receiver.domain.proposal import Found
 from receiver.domain.reason import NotifyReason
 from receiver.domain.settle import Sent, crashed, settle, taken
-from receiver.domain.silence import SilenceState
-from receiver.domain.silencing import Conclusion, conclude, lapse
+from receiver.domain.silence import RESOLVED, Silence, SilenceState
+from receiver.domain.silencing import Conclusion, conclude
 from receiver.domain.step import (
     Create,
     Patch,
@@ -93,8 +95,8 @@ class Life(RuleBasedStateMachine):
         self._raise(raised=change.raised)
 
     @precondition(lambda self: self.world.incident is not None)
-    @rule(kind=st.sampled_from(ActionKind))
-    def click(self, kind: ActionKind) -> None:
+    @rule(kind=st.sampled_from(ActionKind), lasts=st.sampled_from(("1h", RESOLVED)))
+    def click(self, kind: ActionKind, lasts: str) -> None:
         """Somebody clicks; while an edit is settled, no answer carries a card."""
         self.clicks += 1
         action = Action(
@@ -103,7 +105,10 @@ class Life(RuleBasedStateMachine):
             incident=1,
             actor=LI,
             at=self.now,
-            duration="1h",
+            duration=lasts,
+            silence=self._about(),
+            found=Found(1, 0, ("Disk n1",), ("m",)),
+            card=1,
         )
         members = tuple(self.world.members.values())
         was_over = self.world.known.closed_at is not None
@@ -127,7 +132,20 @@ class Life(RuleBasedStateMachine):
         """Time passes, and ends silences."""
         self.world.now += pause
         if self.world.incident is not None:
-            self._judged(lapse(self.world.known, self.now))
+            self._judged(lapse(self.world.known, self._fires, self.now))
+
+    def _about(self) -> str:
+        """Return what a click on this card may be about: the preview, or a silence."""
+        known = self.world.known
+        if known.proposal is not None:
+            return known.proposal.id
+        return known.silences[0].id if known.silences else ""
+
+    def _fires(self, silence: Silence) -> bool:
+        return any(
+            member.firing and silence.covers(member.labels)
+            for member in self.world.members.values()
+        )
 
     @rule(number=st.integers(0, 9))
     def recall(self, number: int) -> None:

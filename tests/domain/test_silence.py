@@ -67,5 +67,9 @@ def test_an_alert_scope_mutes_exactly_its_label_set(labels: dict[str, str]) -> N
 
 def test_which_states_mute() -> None:
     holding = {state for state in SilenceState if silence(state).holds}
-    assert holding == {SilenceState.ACTIVE, SilenceState.EXPIRING}
+    assert holding == {SilenceState.ACTIVE, SilenceState.EXTENDING, SilenceState.EXPIRING}
+    mute = {state for state in SilenceState if silence(state).mutes}
+    assert mute == holding - {SilenceState.EXPIRING}
+    live = {state for state in SilenceState if silence(state).live}
+    assert live == mute | {SilenceState.REQUESTED}
     assert "a1" in silence().marker

@@ -7,6 +7,7 @@ import pytest
 
 from receiver.domain.action import ActionKind
 from receiver.domain.policy import Access, Permission, Policy, Rule
+from receiver.domain.proposal import Found
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
@@ -26,6 +27,19 @@ async def known(store: Store) -> Snapshot:
     return found
 
 
+async def _prepare(store: Store, kind: ActionKind) -> None:
+    """Bring about what a click of this kind needs."""
+    if kind is ActionKind.UNACKNOWLEDGE:
+        await store.act(click(ActionKind.ACKNOWLEDGE, "a9"), NOW)
+    if kind in (ActionKind.CONFIRM_SILENCE, ActionKind.CANCEL):
+        scope = (await known(store)).members[0].fingerprint
+        looked = replace(click(ActionKind.PREVIEW, "a9"), scope=scope, found=Found(1))
+        await store.act(looked, NOW)
+    if kind is ActionKind.RESILENCE:
+        told = Conclusion(incident=1, silence="a0", state=SilenceState.EXPIRED)
+        await store.conclude(told, NOW)
+
+
 class Policies:
     """A refusal changes nothing but the timeline, and is as final as any other answer."""
 
@@ -38,10 +52,16 @@ class Policies:
         await store.act(click(ActionKind.SILENCE, "a0"), NOW)
         told = Conclusion(incident=1, silence="a0", state=SilenceState.ACTIVE, silence_id="s-0")
         await store.conclude(told, NOW)
-        if kind is ActionKind.UNACKNOWLEDGE:
-            await store.act(click(ActionKind.ACKNOWLEDGE, "a9"), NOW)
+        await _prepare(store, kind)
         before, lines = await known(store), await store.timeline(1)
-        asked = replace(click(kind), scope=before.members[0].fingerprint, to=WANG)
+        about = "a0" if before.incident.proposal is None else before.incident.proposal.id
+        asked = replace(
+            click(kind),
+            scope=before.members[0].fingerprint,
+            found=Found(1),
+            silence=about,
+            to=WANG,
+        )
         acted = await store.act(asked, NOW, ONLY_WANG)
         assert acted.verdict.reason is ActionReason.NOT_PERMITTED
         assert await known(store) == before

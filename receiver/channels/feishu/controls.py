@@ -1,40 +1,17 @@
 """What a person can do on a card: acknowledge, silence, and more."""
 
 from receiver.channels.base import View
-from receiver.channels.feishu.facts import LISTED_MOST, LIVE, Facts, listed
-from receiver.channels.feishu.listing import plain_name
-from receiver.channels.feishu.markdown import grey, short
-from receiver.channels.feishu.parts import (
-    button,
-    joined,
-    markdown,
-    panel,
-    plain_text,
-    question,
-    row,
-)
-from receiver.channels.feishu.size import SHORT_TEXT, Json
-from receiver.channels.feishu.text import plain
-from receiver.channels.feishu.value import (
-    COMMENT_FIELD,
-    DURATION_FIELD,
-    SCOPE_FIELD,
-    SILENCE_FORM,
-    SUBMIT_FIELD,
-    action_value,
-)
+from receiver.channels.feishu import silence_controls
+from receiver.channels.feishu.facts import Facts
+from receiver.channels.feishu.parts import button, panel, question, row
+from receiver.channels.feishu.silence_form import form
+from receiver.channels.feishu.size import Json
+from receiver.channels.feishu.value import action_value
 from receiver.domain.action import ActionKind
-from receiver.domain.incident import Kind, Member
+from receiver.domain.incident import Kind
 from receiver.domain.ownership import is_asked, is_owned
 from receiver.domain.reason import State
-from receiver.domain.silence import COMMENT_LIMIT, DURATIONS, GROUP_SCOPE
-from receiver.domain.silencing import scope_matchers
-from receiver.phrases import Phrase, Said, say
-
-OPTIONS_MOST = 20
-DEFAULT_DURATION = "1h"
-MATCHER_LIMIT = 60
-MATCHERS_MOST = 6
+from receiver.phrases import Phrase, say
 
 
 def acts(facts: Facts) -> bool:
@@ -57,16 +34,23 @@ def owner_button(view: View) -> Json:
 
 def controls(view: View, facts: Facts, options: int) -> list[Json]:
     """Return the controls that the state allows: at most three to be seen."""
-    first = [owner_button(view)]
-    silencing = view.incident.kind is Kind.ALERTS
+    looked_at = silence_controls.proposed(view)
+    if looked_at is not None:
+        return [silence_controls.preview(view, looked_at), row([owner_button(view)])]
+    incident = view.incident
+    silencing = incident.kind is Kind.ALERTS
+    first, more = [owner_button(view)], _more(view, facts)
+    again = silence_controls.again(view)
+    if again is not None:
+        # A fourth control would be too many: what owners need is folded away, or not there yet.
+        settled = is_owned(incident) and not is_asked(incident)
+        first, more = ([again], [*first, *more]) if settled else ([*first, again], [])
     if silencing and facts.covered:
-        first.append(_unsilence(view))
+        first.append(silence_controls.unsilence(view))
     drawn = [row(first)]
-    if silencing and not facts.covered:
-        form = _silence_form(view, facts, options)
-        if form is not None:
-            drawn.append(form)
-    more = _more(view, facts)
+    silence = form(view, facts, options) if silencing and not facts.covered else None
+    if silence is not None:
+        drawn.append(silence)
     if more:
         drawn.append(panel(say(Phrase.MORE), "more", [row(more)]))
     return drawn
@@ -75,20 +59,6 @@ def controls(view: View, facts: Facts, options: int) -> list[Json]:
 def _callback(view: View, kind: ActionKind) -> Json:
     value = action_value(kind, view.incident.id, view.card.id, view.card.generation)
     return {"type": "callback", "value": value}
-
-
-def _unsilence(view: View) -> Json:
-    return confirmed_unsilence(_callback(view, ActionKind.UNSILENCE))
-
-
-def confirmed_unsilence(behavior: Json) -> Json:
-    """Return the button that ends silences, once it has asked."""
-    return button(
-        say(Phrase.UNSILENCE),
-        "default",
-        behavior,
-        confirm=question(say(Phrase.CONFIRM_UNSILENCE), say(Phrase.CONFIRM_UNSILENCE_TEXT)),
-    )
 
 
 def _more(view: View, facts: Facts) -> list[Json]:
@@ -101,10 +71,12 @@ def _more(view: View, facts: Facts) -> list[Json]:
     elif incident.handled is None:
         ask = question(say(Phrase.CONFIRM_HANDLE), say(Phrase.CONFIRM_HANDLE_TEXT))
         found.append(button(say(Phrase.HANDLE), "default", behavior, confirm=ask))
-    live = any(silence.state in LIVE for silence in incident.silences)
-    if live and not facts.covered and incident.kind is Kind.ALERTS:
-        found.append(_unsilence(view))
-    return found
+    if incident.kind is not Kind.ALERTS:
+        return found
+    if not facts.covered and any(silence.live for silence in incident.silences):
+        found.append(silence_controls.unsilence(view))
+    extend = silence_controls.extend(view)
+    return found if extend is None else [*found, extend]
 
 
 def _owning(view: View) -> list[Json]:
@@ -121,100 +93,3 @@ def _owning(view: View) -> list[Json]:
         found.append(button(say(Phrase.STILL_ON_IT), "default", sure))
     back = _callback(view, ActionKind.UNACKNOWLEDGE)
     return [*found, button(say(Phrase.UNACKNOWLEDGE), "default", back)]
-
-
-def _silence_form(view: View, facts: Facts, most: int) -> Json | None:
-    """Return the form, at the root as the platform wants it, its fields folded away."""
-    matchers = scope_matchers(view.incident, view.members, GROUP_SCOPE)
-    scopes = _scopes(view, facts, min(most, OPTIONS_MOST), group=bool(matchers))
-    if not scopes:
-        return None
-    chosen = [_select_scope(scopes)]
-    if matchers:
-        chosen.append(_preview(matchers))
-    return silence_form(chosen, _callback(view, ActionKind.SILENCE))
-
-
-def _select_scope(scopes: list[Json]) -> Json:
-    return select(SCOPE_FIELD, say(Phrase.SCOPE), scopes, scopes[0]["value"])
-
-
-def silence_form(scope: list[Json], behavior: Json) -> Json:
-    """Return the form of a silence: what ``scope`` asks, for how long, and why."""
-    duration = select(
-        DURATION_FIELD,
-        say(Phrase.DURATION),
-        [option(say(Phrase(name)), name) for name in DURATIONS],
-        DEFAULT_DURATION,
-    )
-    comment = {
-        "tag": "input",
-        "name": COMMENT_FIELD,
-        "width": "fill",
-        "max_length": COMMENT_LIMIT,
-        "placeholder": plain_text(say(Phrase.COMMENT)),
-    }
-    submit = {
-        **button(say(Phrase.SUBMIT_SILENCE), "primary", behavior),
-        "name": SUBMIT_FIELD,
-        "form_action_type": "submit",
-    }
-    fields = [*scope, duration, comment, submit]
-    folded = panel(joined(("🔕", say(Phrase.SILENCE)), " "), "silence", fields)
-    return {"tag": "form", "name": SILENCE_FORM, "elements": [folded]}
-
-
-def _preview(matchers: tuple[tuple[str, str], ...]) -> Json:
-    """Say what a silence of the group will mute."""
-    shown = [
-        f"{short(name, MATCHER_LIMIT)}={short(value, MATCHER_LIMIT)}"
-        for name, value in matchers[:MATCHERS_MOST]
-    ]
-    if len(matchers) > MATCHERS_MOST:
-        shown.append(f"… +{len(matchers) - MATCHERS_MOST}")
-    said = joined((say(Phrase.MUTES), " · ".join(shown)), " ")
-    return markdown(Said(grey(said.zh_cn), grey(said.en_us)), small=True)
-
-
-def _scopes(view: View, facts: Facts, most: int, *, group: bool) -> list[Json]:
-    """Return the choices: the group where something positive describes it, then named alerts."""
-    options: list[Json] = []
-    if group:
-        options.append(option(say(Phrase.WHOLE_GROUP, count=facts.firing), GROUP_SCOPE))
-    if group and facts.firing == 1 and facts.total == 1:
-        return options
-    live = [silence for silence in view.incident.silences if silence.state in LIVE]
-    # A fingerprint comes from outside too, and one of this name would choose the group.
-    chosen = {"", GROUP_SCOPE}
-    for member in listed(view.members, LISTED_MOST):
-        if len(options) >= most:
-            break
-        muted = any(silence.covers(member.labels) for silence in live)
-        if member.firing and not muted and any(member.labels.values()):
-            if member.fingerprint not in chosen:
-                options.append(_alert_option(view, facts, member))
-            chosen.add(member.fingerprint)
-    return options
-
-
-def _alert_option(view: View, facts: Facts, member: Member) -> Json:
-    name = plain(plain_name(view, facts, member, SHORT_TEXT), SHORT_TEXT) or "?"
-    return option(Said(name, name), member.fingerprint)
-
-
-def option(said: Said, value: str) -> Json:
-    """Return an entry of a menu."""
-    return {"text": plain_text(said), "value": value}
-
-
-def select(name: str, hint: Said, options: list[Json], initial: str) -> Json:
-    """Return a menu of a form, in which something is chosen already."""
-    return {
-        "tag": "select_static",
-        "name": name,
-        "required": True,
-        "width": "fill",
-        "placeholder": plain_text(hint),
-        "options": options,
-        "initial_option": initial,
-    }

@@ -1,17 +1,11 @@
 """What a person can do on a digest: take all of it, or silence what its alerts share."""
 
 from receiver.channels.base import View
-from receiver.channels.feishu.controls import (
-    MATCHER_LIMIT,
-    confirmed_unsilence,
-    option,
-    select,
-    silence_form,
-)
 from receiver.channels.feishu.digest_glance import Glance, live
 from receiver.channels.feishu.frame import aside
-from receiver.channels.feishu.markdown import short
 from receiver.channels.feishu.parts import button, joined, markdown, question, row
+from receiver.channels.feishu.silence_controls import confirmed_unsilence
+from receiver.channels.feishu.silence_form import matchers_text, option, select, silence_form
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.value import SCOPE_FIELD, action_value
 from receiver.domain.action import ActionKind
@@ -62,16 +56,12 @@ def _form(view: View, glance: Glance) -> Json:
     shared = say(Phrase.SILENCE_SHARED, count=glance.matched)
     value = scope_of(glance.matchers)
     scope = select(SCOPE_FIELD, say(Phrase.SCOPE), [option(shared, value)], value)
-    return silence_form([scope, _preview(glance)], _callback(view, ActionKind.SILENCE))
+    behavior = _callback(view, ActionKind.SILENCE)
+    return silence_form([scope, _preview(glance)], behavior, view.silences)
 
 
 def _preview(glance: Glance) -> Json:
     """Say what the silence matches, and how many of the alerts here it mutes."""
-    shown = [
-        f"{short(name, MATCHER_LIMIT)}={short(value, MATCHER_LIMIT)}"
-        for name, value in glance.matchers[:MATCHERS_MOST]
-    ]
-    if len(glance.matchers) > MATCHERS_MOST:
-        shown.append(f"… +{len(glance.matchers) - MATCHERS_MOST}")
+    shown = matchers_text(glance.matchers, MATCHERS_MOST)
     mutes = say(Phrase.MUTES_SHARED, count=glance.matched, total=glance.alerts)
-    return markdown(aside(joined((" · ".join(shown), mutes), "\n")), small=True)
+    return markdown(aside(joined((shown, mutes), "\n")), small=True)

@@ -15,9 +15,7 @@ from receiver.domain.digest import (
 )
 from receiver.domain.incident import Kind
 from receiver.domain.reason import State
-from receiver.domain.silence import Silence, SilenceState
-
-LIVE = (SilenceState.REQUESTED, SilenceState.ACTIVE)
+from receiver.domain.silence import Silence
 
 
 class Glance(NamedTuple):
@@ -121,4 +119,4 @@ def common(labels: Iterable[dict[str, str]]) -> dict[str, str]:
 
 def live(silences: Iterable[Silence]) -> list[Silence]:
     """Return the silences that mute, or were asked for."""
-    return [silence for silence in silences if silence.state in LIVE]
+    return [silence for silence in silences if silence.live]

@@ -9,7 +9,6 @@ from receiver.channels.templates import ALERTS_GIVEN
 from receiver.domain.card import Rung
 from receiver.domain.incident import Incident, Kind, Member, muting, state
 from receiver.domain.reason import CardReason, State
-from receiver.domain.silence import SilenceState
 
 LISTED_MOST = 200  # more lines than this never fit
 TITLE = "alertname"
@@ -26,7 +25,6 @@ _ORDER = {name: at for at, name in enumerate(PLACES)}
 _NOISE = frozenset({"prometheus", "prometheus_replica", "replica", "monitor", "endpoint", "uid"})
 HEADLINES = ("summary", "message", "title")
 DESCRIPTIONS = ("description", "details", "描述", "message")
-LIVE = (SilenceState.REQUESTED, SilenceState.ACTIVE)
 
 
 class Facts(NamedTuple):
@@ -141,13 +139,13 @@ def gather(view: View) -> Facts:
 
 
 def _muted(incident: Incident, members: Iterable[Member]) -> int:
-    if not any(silence.state is SilenceState.ACTIVE for silence in incident.silences):
+    if not any(silence.mutes for silence in incident.silences):
         return 0
     return sum(1 for member in members if member.firing and muting(incident, member.labels))
 
 
 def _covered(incident: Incident, members: Iterable[Member]) -> bool:
-    live = [silence for silence in incident.silences if silence.state in LIVE]
+    live = [silence for silence in incident.silences if silence.live]
     return bool(live) and all(
         any(silence.covers(member.labels) for silence in live)
         for member in members

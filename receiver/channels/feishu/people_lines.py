@@ -1,17 +1,24 @@
 """What people did about an incident: who took it, who silenced it, until when and why."""
 
-from collections.abc import Iterable
-
 from receiver.channels.base import View
 from receiver.channels.feishu.facts import Facts
 from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import joined, markdown
+from receiver.channels.feishu.silence_controls import over_lately
+from receiver.channels.feishu.silence_form import MATCHERS_MOST, matchers_text
 from receiver.channels.feishu.size import Json
 from receiver.domain.incident import Incident, Kind
 from receiver.domain.ownership import is_asked, owned_until, owners
 from receiver.domain.person import Actor
 from receiver.domain.reason import State
-from receiver.domain.silence import GROUP_SCOPE, SHARED_SCOPE, Silence, SilenceState
+from receiver.domain.silence import (
+    GROUP_SCOPE,
+    LABELS_SCOPE,
+    RESOLVED,
+    SHARED_SCOPE,
+    Silence,
+    SilenceState,
+)
 from receiver.phrases import Phrase, Said, say
 
 NAME_LIMIT = 40
@@ -22,6 +29,7 @@ WHY_LIMIT = 200
 _FIRST = (
     SilenceState.FAILED,
     SilenceState.REQUESTED,
+    SilenceState.EXTENDING,
     SilenceState.ACTIVE,
     SilenceState.EXPIRING,
     SilenceState.EXPIRED,
@@ -29,12 +37,17 @@ _FIRST = (
 _PHRASES = {
     SilenceState.REQUESTED: ("⏳", Phrase.SILENCE_REQUESTED),
     SilenceState.ACTIVE: ("🔕", Phrase.SILENCE_ACTIVE),
+    SilenceState.EXTENDING: ("⏳", Phrase.SILENCE_EXTENDING),
     SilenceState.EXPIRING: ("⏳", Phrase.SILENCE_EXPIRING),
     SilenceState.EXPIRED: ("🔔", Phrase.SILENCE_EXPIRED),
     SilenceState.FAILED: ("⚠️", Phrase.SILENCE_FAILED),
 }
 
-_SCOPES = {GROUP_SCOPE: Phrase.SCOPE_GROUP, SHARED_SCOPE: Phrase.SCOPE_SHARED}
+_SCOPES = {
+    GROUP_SCOPE: Phrase.SCOPE_GROUP,
+    SHARED_SCOPE: Phrase.SCOPE_SHARED,
+    LABELS_SCOPE: Phrase.SCOPE_LABELS,
+}
 
 
 def name_of(actor: Actor) -> str:
@@ -44,7 +57,7 @@ def name_of(actor: Actor) -> str:
 
 def people_lines(view: View, facts: Facts, most: int) -> list[Json]:
     """Return the lines about people, at most ``most`` of them about silences."""
-    return [*_owners(view, facts), *_silences(view.incident.silences, facts, most)]
+    return [*_owners(view, facts), *_silences(view, facts, most)]
 
 
 def _owners(view: View, facts: Facts) -> list[Json]:
@@ -91,35 +104,58 @@ def _others(more: int) -> tuple[tuple[str, str], tuple[str, str]]:
     return ("、", zh), (", ", f" {en}" if en else "")
 
 
-def _silences(silences: Iterable[Silence], facts: Facts, most: int) -> list[Json]:
+def _silences(view: View, facts: Facts, most: int) -> list[Json]:
+    silences, ended = view.incident.silences, over_lately(view)
     shown = sorted(
         silences, key=lambda silence: (_FIRST.index(silence.state), -silence.asked_at, silence.id)
     )
     if facts.state is State.RESOLVED:
         shown = [silence for silence in shown if silence.holds]
-    lines = [line for silence in shown[:most] for line in _silence(silence)]
+    lines = [line for silence in shown[:most] for line in _silence(silence, fires=silence is ended)]
     if len(shown) > most:
         more = say(Phrase.MORE_SILENCES, count=len(shown) - most)
         lines.append(markdown(Said(grey(more.zh_cn), grey(more.en_us)), small=True))
     return lines
 
 
-def _silence(silence: Silence) -> list[Json]:
-    mark, phrase = _PHRASES[silence.state]
+def _silence(silence: Silence, *, fires: bool) -> list[Json]:
+    mark, phrase = _stands(silence, fires=fires)
     scope = say(_SCOPES.get(silence.scope, Phrase.SCOPE_ALERT))
-    values = {"who": name_of(silence.actor), "until": moment(silence.ends_at)}
+    extending = silence.state is SilenceState.EXTENDING and not silence.keep_until
+    who = name_of((silence.extender if extending else None) or silence.actor)
+    until = _until(silence)
     said = Said(
-        say(phrase, **values, scope=scope.zh_cn).zh_cn,
-        say(phrase, **values, scope=scope.en_us).en_us,
+        say(phrase, who=who, until=until.zh_cn, scope=scope.zh_cn).zh_cn,
+        say(phrase, who=who, until=until.en_us, scope=scope.en_us).en_us,
     )
     parts: list[Said | str] = [joined((mark, said), " ")]
     if silence.problem:
         problem = short(silence.problem, PROBLEM_LIMIT)
-        kept = silence.state is SilenceState.ACTIVE
-        parts.append(joined((say(Phrase.SILENCE_KEPT), problem), " · ") if kept else problem)
+        kept = Phrase.SILENCE_UNEXTENDED if silence.unextended else Phrase.SILENCE_KEPT
+        active = silence.state is SilenceState.ACTIVE
+        parts.append(joined((say(kept), problem), " · ") if active else problem)
     lines = [markdown(joined(parts, "\n"))]
+    if silence.scope == LABELS_SCOPE:
+        lines.append(markdown(grey(matchers_text(silence.matchers, MATCHERS_MOST)), small=True))
     if silence.comment.strip():
         why = short(silence.comment, WHY_LIMIT)
         if why:
             lines.append(markdown(f"> {why}", small=True))
     return lines
+
+
+def _stands(silence: Silence, *, fires: bool) -> tuple[str, Phrase]:
+    if fires and silence.state is SilenceState.EXPIRED:
+        return "🔔", Phrase.SILENCE_ENDED_FIRING
+    if silence.kept:
+        return _PHRASES[SilenceState.ACTIVE]  # that it is kept alive is not told each time
+    return _PHRASES[silence.state]
+
+
+def _until(silence: Silence) -> Said:
+    if silence.keep_until:
+        return say(Phrase.KEPT_UNTIL, time=moment(silence.keep_until))
+    if silence.lasts == RESOLVED:  # of a digest, which keeps it alive
+        return say(Phrase.KEPT_UNTIL, time=moment(silence.ends_at))
+    ends = moment(max(silence.ends_at, silence.wanted_end))
+    return Said(ends, ends)

@@ -1,5 +1,7 @@
 """What a control of a card sends back: opaque ids, and nothing that came from outside."""
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from receiver.domain.action import ActionKind
@@ -13,7 +15,14 @@ SILENCE_FORM = "silence_form"
 SCOPE_FIELD = "scope"
 DURATION_FIELD = "duration"
 COMMENT_FIELD = "comment"
+LABELS_FIELD = "labels"
+UNTIL_FIELD = "until"
 SUBMIT_FIELD = "submit_silence"
+PREVIEW_FIELD = "preview_silence"
+
+_REFERENCE = re.compile(r"[0-9a-f]{1,64}")
+_MOMENT = "%Y-%m-%d %H:%M %z"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ActionValue(NamedTuple):
@@ -24,12 +33,19 @@ class ActionValue(NamedTuple):
     card: int
     generation: int
     revision: int = 0  # of a digest: what it showed then is acted on
+    silence: str = ""  # the silence or the preview that it is about, by our own id
 
 
 def action_value(
-    kind: ActionKind, incident: int, card: int, generation: int, revision: int = 0
+    kind: ActionKind,
+    incident: int,
+    card: int,
+    generation: int,
+    revision: int = 0,
+    silence: str = "",
 ) -> dict[str, str | int]:
     """Return the ``value`` of a control's callback; only a digest's names its revision."""
+    about = {"s": silence} if silence else {}
     value: dict[str, str | int] = {
         "v": VERSION,
         "a": str(kind),
@@ -37,7 +53,7 @@ def action_value(
         "c": card,
         "g": generation,
     }
-    return value | {"r": revision} if revision else value
+    return value | about | ({"r": revision} if revision else {})
 
 
 def parse_value(value: object) -> ActionValue | None:
@@ -49,7 +65,20 @@ def parse_value(value: object) -> ActionValue | None:
     ids.append(_id(value.get("r", 0)))  # other cards, and those of older versions, have none
     if kind is None or None in ids:
         return None
-    return ActionValue(kind, *(one or 0 for one in ids))
+    silence = value.get("s", "")
+    if silence and not (isinstance(silence, str) and _REFERENCE.fullmatch(silence)):
+        return None
+    incident, card, generation, revision = (one or 0 for one in ids)
+    return ActionValue(kind, incident, card, generation, revision, silence or "")
+
+
+def read_moment(said: str) -> int | None:
+    """Return the moment that a picker sends, such as ``2024-04-29 07:07 +0800``, in Unix ms."""
+    try:
+        moment = datetime.strptime(said, _MOMENT)  # noqa: DTZ007  (its format has a zone)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _kind(value: object) -> ActionKind | None:

@@ -21,7 +21,7 @@ from receiver.channels.templates import Templates
 from receiver.domain.action import ActionKind
 from receiver.domain.card import Rung
 from receiver.domain.reason import CardReason
-from receiver.domain.silence import DURATIONS, GROUP_SCOPE, SilenceState
+from receiver.domain.silence import DURATIONS, GROUP_SCOPE, RESOLVED, TOMORROW, SilenceState
 from receiver.sandbox.markup import Mention
 from receiver.sandbox.validate import count, validate
 from receiver.sandbox.walk import Drawn, Rules
@@ -117,31 +117,33 @@ def test_a_mild_message_is_blue() -> None:
     assert card(mild)["header"]["template"] == "blue"
 
 
-A, U, C, S, X, R = (
+A, U, C, P, S, X, R, E = (
     ActionKind.ACKNOWLEDGE,
     ActionKind.UNACKNOWLEDGE,
     ActionKind.CONFIRM,
+    ActionKind.PREVIEW,
     ActionKind.SILENCE,
     ActionKind.UNSILENCE,
     ActionKind.RESOLVE,
+    ActionKind.EXTEND,
 )
 
 
 @pytest.mark.parametrize(
     ("story", "expected"),
     [
-        ("firing", [A, S, R]),
-        ("new_alerts", [A, S, R]),
-        ("acknowledged", [A, S, C, U, R]),
-        ("handled", [A, S, C, U]),
-        ("handled_only", [A, S, U]),
+        ("firing", [A, P, S, R]),
+        ("new_alerts", [A, P, S, R]),
+        ("acknowledged", [A, P, S, C, U, R]),
+        ("handled", [A, P, S, C, U]),
+        ("handled_only", [A, P, S, U]),
         ("silence_requested", [A, X, R]),
-        ("silenced", [A, X, C, U, R]),
-        ("one_silenced", [A, S, R, X]),
-        ("silence_failed", [A, S, R]),
-        ("unsilencing", [A, S, R]),
-        ("silence_over", [A, S, R]),
-        ("no_group", [A, S, R]),
+        ("silenced", [A, X, C, U, R, E]),
+        ("one_silenced", [A, P, S, R, X, E]),
+        ("silence_failed", [A, P, S, R]),
+        ("unsilencing", [A, P, S, R]),
+        ("silence_over", [A, P, S, R]),
+        ("no_group", [A, P, S, R]),
         ("agent", [A, R]),
         ("agent_closed", []),
         ("resolved", []),
@@ -193,7 +195,11 @@ def test_the_form_offers_the_group_each_alert_and_each_duration() -> None:
     scopes = [option["value"] for option in form[SCOPE_FIELD]["options"]]
     assert scopes == [GROUP_SCOPE, *(f"{n:016x}" for n in range(1, 6))]
     assert form[SCOPE_FIELD]["initial_option"] == GROUP_SCOPE
-    assert [option["value"] for option in form[DURATION_FIELD]["options"]] == list(DURATIONS)
+    assert [option["value"] for option in form[DURATION_FIELD]["options"]] == [
+        *DURATIONS,
+        TOMORROW,
+        RESOLVED,
+    ]
     assert form[COMMENT_FIELD]["max_length"] == 200
 
 

@@ -242,8 +242,8 @@ def test_a_group_bots_digest_does_nothing(name: str, rung: Rung) -> None:
 
 
 def test_each_control_names_the_revision_that_is_shown() -> None:
-    assert {click[1:] for click in clicks(card(STORMS["open"]))} == {(900, 3, 1, 17)}
-    assert {click[1:] for click in clicks(card(STORMS["silenced"]))} == {(900, 3, 1, 17)}
+    assert {click[1:] for click in clicks(card(STORMS["open"]))} == {(900, 3, 1, 17, "")}
+    assert {click[1:] for click in clicks(card(STORMS["silenced"]))} == {(900, 3, 1, 17, "")}
 
 
 def test_the_minimal_card_can_still_be_taken_and_counts() -> None:

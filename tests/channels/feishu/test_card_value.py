@@ -10,15 +10,16 @@ from receiver.channels.feishu.card import ActionValue, action_value, parse_value
 from receiver.domain.action import ActionKind
 
 IDS = st.integers(0, (1 << 63) - 1)
+ABOUT = st.just("") | st.text("0123456789abcdef", min_size=1, max_size=64)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
 
-@given(st.builds(ActionValue, st.sampled_from(ActionKind), IDS, IDS, IDS, IDS))
+@given(st.builds(ActionValue, st.sampled_from(ActionKind), IDS, IDS, IDS, IDS, ABOUT))
 def test_a_value_survives_the_platform(asked: ActionValue) -> None:
-    sent = json.loads(json.dumps(action_value(*asked)))
+    sent = json.loads(json.dumps(action_value(*asked[:5], silence=asked.silence)))
     assert parse_value(sent) == asked
 
 
@@ -32,11 +33,11 @@ GOOD = action_value(ActionKind.ACKNOWLEDGE, 12, 7, 1)
 
 def test_whole_numbers_may_come_as_floating_point() -> None:
     sent = {**GOOD, "v": 1.0, "i": 12.0, "r": 4.0}
-    assert parse_value(sent) == (ActionKind.ACKNOWLEDGE, 12, 7, 1, 4)
+    assert parse_value(sent) == ActionValue(ActionKind.ACKNOWLEDGE, 12, 7, 1, 4)
 
 
 def test_a_value_without_a_revision_names_none() -> None:
-    assert parse_value(GOOD) == (ActionKind.ACKNOWLEDGE, 12, 7, 1, 0)
+    assert parse_value(GOOD) == ActionValue(ActionKind.ACKNOWLEDGE, 12, 7, 1, 0)
 
 
 @pytest.mark.parametrize(
