@@ -21,6 +21,13 @@ class Alert(NamedTuple):
     url: str = ""
 
 
+def shown_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Return the labels that people are shown: those with __ in front are machines' own."""
+    if any(name.startswith("__") for name in labels):
+        return {name: value for name, value in labels.items() if not name.startswith("__")}
+    return labels
+
+
 def fingerprint(labels: dict[str, str]) -> str:
     """Return Prometheus' fingerprint of a label set, 16 hexadecimal digits."""
     value = FNV_OFFSET

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -15,6 +16,7 @@ NO_REASON = frozenset({"", "none", "unknown"})
 # Go's zero time, which Alertmanager sends for "not yet"
 ZERO_TIME = "0001-01-01T00:00:00"
 
+_RULE = re.compile(r"[A-Za-z0-9_-]{1,40}")  # a UID of Grafana's
 # regexp.QuoteMeta puts a backslash before these: https://pkg.go.dev/regexp#QuoteMeta
 _QUOTED = re.compile(r"\\([\\.+*?()|\[\]{}^$])")
 
@@ -34,6 +36,7 @@ class _AlertBody(msgspec.Struct, gc=False):
     dashboardURL: str | None = None  # noqa: N815  (Grafana's)
     panelURL: str | None = None  # noqa: N815
     silenceURL: str | None = None  # noqa: N815
+    ruleUID: str | None = None  # noqa: N815
 
 
 class Body(msgspec.Struct):
@@ -47,6 +50,10 @@ class Body(msgspec.Struct):
     truncatedAlerts: int = 0  # noqa: N815
     notification_reason: str | None = None
 
+
+# Grafana hashes it, and takes it out of the body: a silence of one rule's alerts must name it.
+# https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rules/annotation-label/
+RULE_LABEL = "__alert_rule_uid__"
 
 _decoder = msgspec.json.Decoder(Body)
 
@@ -108,12 +115,31 @@ def _alert(told: _AlertBody) -> Alert:
     return Alert(
         trusted,
         told.status != "resolved",
-        told.labels,
+        _labels(told),
         _annotations(told),
         moment(told.startsAt),
         moment(told.endsAt),
         told.generatorURL or "",
     )
+
+
+def _labels(told: _AlertBody) -> dict[str, str]:
+    rule = told.ruleUID or _rule_of(told.silenceURL)
+    if not _RULE.fullmatch(rule):
+        return told.labels
+    return {RULE_LABEL: rule, **told.labels}
+
+
+def _rule_of(silence_url: str | None) -> str:
+    """Return the rule that a link to a new silence names, as ``matcher=name=value``."""
+    if not silence_url or RULE_LABEL not in silence_url:
+        return ""
+    try:
+        matchers = parse_qs(urlsplit(silence_url).query).get("matcher", [])
+    except ValueError:
+        return ""
+    pairs = (one.partition("=") for one in matchers)
+    return next((rule for name, _, rule in pairs if name == RULE_LABEL), "")
 
 
 def _annotations(told: _AlertBody) -> dict[str, str]:

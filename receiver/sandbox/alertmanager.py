@@ -1,9 +1,9 @@
 """A stand-in Alertmanager for machines without the real one: API v2 and real webhooks."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,19 +12,33 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from receiver.sandbox.alerts import Alert, Book, Refusal, Silence, moment, posted, stamp
+from receiver.sandbox.alerts import Alert, Book, Refusal, Silence, posted, stamp
 from receiver.sandbox.clock import VirtualClock
 from receiver.sandbox.ids import Ids
-from receiver.sandbox.matchers import BadMatcher, Matcher, all_match, matcher, parse, regex
-from receiver.sandbox.notify import AlertmanagerConfig, Dispatcher, group_labels
+from receiver.sandbox.matchers import BadMatcher, Matcher, all_match, parse, regex
+from receiver.sandbox.notify import (
+    AlertmanagerConfig,
+    Dispatcher,
+    group_labels,
+    inhibited_by,
+)
+from receiver.sandbox.postable import postable
 from receiver.sandbox.server import real_time, serve_app
 
 VERSION = "0.33.1"
-# https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postableSilence)
-REQUIRED = ("comment", "createdBy", "endsAt", "matchers", "startsAt")
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
+GRAFANA = "/api/alertmanager/grafana"
+NOT_FOUND = 404
+
 Handler = Callable[[Request], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is answered with 202."""
+
+    body: object
 
 
 class StandIn:
@@ -39,6 +53,7 @@ class StandIn:
         self.book = Book()
         self.dispatcher = Dispatcher(lambda: self.config, self.book, clock, self.ids)
         self.url = ""
+        self.began = clock.now()
 
     def fire(self, alerts: list[dict[str, Any]]) -> list[Alert]:
         """Take in alerts as `POST /api/v2/alerts` does; raises Refusal, and then takes none."""
@@ -56,11 +71,12 @@ class StandIn:
     def status_of(self, alert: Alert, now: int) -> dict[str, Any]:
         """Draw an alert's status."""
         silenced = self.book.silenced_by(alert, now)
+        inhibited = inhibited_by(self.config.inhibitions, self.book, alert, now)
         return {
-            "inhibitedBy": [],
+            "inhibitedBy": inhibited,
             "mutedBy": [],
             "silencedBy": silenced,
-            "state": "suppressed" if silenced else "active",
+            "state": "suppressed" if silenced or inhibited else "active",
         }
 
     def alert_json(self, alert: Alert, now: int) -> dict[str, Any]:
@@ -87,17 +103,20 @@ class StandIn:
             raise Refusal(400, f"failed to parse receiver param: {error}") from None
         if not receiver.fullmatch(self.config.receiver):
             return []
-        hidden = {
-            "active" if query.get("active") == "false" else "",
-            "suppressed" if query.get("silenced") == "false" else "",
-        }
+
+        def hidden(alert: Alert) -> bool:
+            status = self.status_of(alert, now)
+            return (
+                (query.get("active") == "false" and status["state"] == "active")
+                or (query.get("silenced") == "false" and bool(status["silencedBy"]))
+                or (query.get("inhibited") == "false" and bool(status["inhibitedBy"]))
+            )
+
         return sorted(
             (
                 alert
                 for alert in self.book.alerts.values()
-                if not alert.resolved(now)
-                and all_match(wanted, alert.labels)
-                and self.status_of(alert, now)["state"] not in hidden
+                if not alert.resolved(now) and all_match(wanted, alert.labels) and not hidden(alert)
             ),
             key=lambda alert: alert.fingerprint,
         )
@@ -124,7 +143,10 @@ def _json(body: object, status: int = 200) -> Response:
 def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            return _json(await handler(request))
+            answer = await handler(request)
+            if isinstance(answer, Accepted):
+                return _json(answer.body, 202)
+            return _json(answer)
         except Refusal as refusal:
             return _json(refusal.body, refusal.status)
 
@@ -149,60 +171,6 @@ def _silence_id(request: Request) -> str:
         message = f'silenceID in path must be of type uuid: "{given}"'
         raise Refusal(422, {"code": 601, "message": message})
     return given
-
-
-def postable(document: Any, now: int) -> Silence:
-    """Read a posted silence; raises Refusal in Alertmanager's own words."""
-    if not isinstance(document, dict):
-        raise Refusal(400, {"code": 400, "message": 'parsing silence body from "" failed'})
-    for name in REQUIRED:
-        if name not in document:
-            raise Refusal(422, {"code": 602, "message": f"{name} in body is required"})
-    if not isinstance(document["matchers"], list) or not document["matchers"]:
-        message = "matchers in body should have at least 1 items"
-        raise Refusal(422, {"code": 612, "message": message})
-    starts = moment(document["startsAt"]) or now
-    ends = moment(document["endsAt"]) or 0
-    if max(starts, 0) >= ends:
-        raise Refusal(400, "Failed to create silence: start time must be before end time")
-    if ends < now:
-        raise Refusal(400, "Failed to create silence: end time can't be in the past")
-    return Silence(
-        silence_id=str(document.get("id") or ""),
-        matchers=_matchers(document["matchers"]),
-        starts_at=starts,
-        ends_at=ends,
-        updated_at=now,
-        created_by=str(document["createdBy"]),
-        comment=str(document["comment"]),
-        annotations=dict(document.get("annotations") or {}),
-    )
-
-
-def _matchers(items: list[Any]) -> tuple[Matcher, ...]:
-    found = tuple(_matcher(index, item) for index, item in enumerate(items))
-    if all(item.matches({}) for item in found):
-        why = "at least one matcher must not match the empty string"
-        # A set of negative matchers alone is taken, although it mutes nearly everything.
-        if all(item.is_equal for item in found):
-            raise Refusal(400, f"invalid silence: matcher set 0: {why}")
-    return found
-
-
-def _matcher(index: int, item: Any) -> Matcher:
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-        message = f"matchers.{index}.name in body is required"
-        raise Refusal(422, {"code": 602, "message": message})
-    try:
-        return matcher(
-            item["name"],
-            str(item.get("value", "")),
-            is_regex=bool(item.get("isRegex", False)),
-            is_equal=bool(item.get("isEqual", True)),
-        )
-    except BadMatcher as error:
-        why = f'invalid label matcher {index} in set 0: invalid regular expression "'
-        raise Refusal(400, f'invalid silence: {why}{item.get("value")}": {error}') from None
 
 
 class _Api:
@@ -269,7 +237,7 @@ class _Api:
         return {
             "cluster": {"peers": [], "status": "disabled"},
             "config": {"original": self._am.config.original()},
-            "uptime": stamp(self._am.clock.now()),
+            "uptime": stamp(self._am.began),
             "versionInfo": {"version": VERSION, "branch": "stand-in"},
         }
 
@@ -277,9 +245,54 @@ class _Api:
         return [{"name": self._am.config.receiver}]
 
 
+class _GrafanaApi(_Api):
+    """Grafana's built-in one: the same questions, some answers of its own.
+
+    https://github.com/grafana/grafana/blob/main/pkg/services/ngalert/api/api_alertmanager_silences.go
+    """
+
+    async def post_silence(self, request: Request) -> object:
+        return Accepted(await super().post_silence(request))
+
+    async def get_silence(self, request: Request) -> object:
+        with _grafanas_words():
+            return await super().get_silence(request)
+
+    async def delete_silence(self, request: Request) -> object:
+        with _grafanas_words():
+            await super().delete_silence(request)
+        return {"message": "silence deleted"}
+
+    async def status(self, request: Request) -> object:
+        told = await super().status(request)
+        return {"cluster": None, "config": told["config"]} if isinstance(told, dict) else told
+
+
+@contextmanager
+def _grafanas_words() -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.status != NOT_FOUND:
+            raise
+        raise Refusal(NOT_FOUND, {"message": "silence not found"}) from None
+
+
+def _guarded(config: AlertmanagerConfig, handler: Handler) -> Handler:
+    async def guarded(request: Request) -> object:
+        given = request.headers.get("authorization", "")
+        if config.api_token and given != f"Bearer {config.api_token}":
+            raise Refusal(401, {"message": "Unauthorized"} if config.grafana else "Unauthorized")
+        return await handler(request)
+
+    return guarded
+
+
 def alertmanager_app(standin: StandIn) -> Starlette:
     """Build a stand-in's API as an ASGI app."""
-    api = _Api(standin)
+    config = standin.config
+    api: _Api = _GrafanaApi(standin) if config.grafana else _Api(standin)
+    base = GRAFANA if config.grafana else ""
 
     async def fine(_: Request) -> Response:
         return PlainTextResponse("OK")
@@ -298,7 +311,10 @@ def alertmanager_app(standin: StandIn) -> Starlette:
         ("GET", "/api/v2/status", api.status),
         ("GET", "/api/v2/receivers", api.receivers),
     ]
-    routes = [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
+    routes = [
+        Route(base + path, _answering(_guarded(config, handler)), methods=[method])
+        for method, path, handler in table
+    ]
     return Starlette(
         routes=[
             *routes,

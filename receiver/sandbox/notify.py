@@ -25,6 +25,18 @@ Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """While an alert with the source's labels fires, those with the target's are muted.
+
+    ``equal`` names the labels that must be the same in both.
+    """
+
+    source: Labels
+    target: Labels
+    equal: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertmanagerConfig:
     """One receiver, one webhook, one route. Times in milliseconds."""
 
@@ -39,6 +51,9 @@ class AlertmanagerConfig:
     external_url: str = ""
     send_resolved: bool = True
     trace: bool = True
+    inhibitions: tuple[Inhibition, ...] = ()
+    grafana: bool = False  # below Grafana's path, with Grafana's answers
+    api_token: str = ""  # what the API wants as Bearer; empty for a door without a lock
 
     def original(self) -> str:
         """Write the configuration as `GET /api/v2/status` shows it, without the secret."""
@@ -95,6 +110,31 @@ def group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> Labels:
     if "..." in group_by:
         return tuple(sorted(labels.items()))
     return tuple(sorted((name, labels[name]) for name in group_by if name in labels))
+
+
+def inhibited_by(rules: Iterable[Inhibition], book: Book, alert: Alert, now: int) -> list[str]:
+    """List the fingerprints of the firing alerts that inhibit an alert.
+
+    One that matches both sides of a rule is not inhibited by others that do, itself included.
+    """
+
+    def bears(other: Alert, wanted: Labels) -> bool:
+        return all(other.labels.get(name, "") == value for name, value in wanted)
+
+    def equal(other: Alert, names: tuple[str, ...]) -> bool:
+        return all(other.labels.get(name, "") == alert.labels.get(name, "") for name in names)
+
+    found = {
+        other.fingerprint
+        for rule in rules
+        if bears(alert, rule.target)
+        for other in book.alerts.values()
+        if not other.resolved(now)
+        and bears(other, rule.source)
+        and equal(other, rule.equal)
+        and not (bears(alert, rule.source) and bears(other, rule.target))
+    }
+    return sorted(found)
 
 
 def _common(maps: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -205,7 +245,7 @@ class Dispatcher:
         now = self._clock.now()
         frozen = dict(group.alerts)
         shown = sorted(
-            (alert for alert in frozen.values() if not self._book.silenced_by(alert, now)),
+            (alert for alert in frozen.values() if not self._muted(alert, now)),
             key=_order,
         )
         if not await self._tell(group, shown, now):
@@ -213,6 +253,11 @@ class Dispatcher:
         for key, alert in frozen.items():
             if alert.resolved(now) and group.alerts.get(key) is alert:
                 del group.alerts[key]
+
+    def _muted(self, alert: Alert, now: int) -> bool:
+        book = self._book
+        rules = self._config().inhibitions
+        return bool(book.silenced_by(alert, now) or inhibited_by(rules, book, alert, now))
 
     async def _tell(self, group: Group, alerts: Sequence[Alert], now: int) -> bool:
         config = self._config()

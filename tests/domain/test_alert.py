@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from receiver.domain.alert import fingerprint
+from receiver.domain.alert import fingerprint, shown_labels
 from tests.domain.made import label_sets
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
@@ -42,3 +42,9 @@ def test_names_are_sorted_by_their_bytes_not_by_their_code_points_in_utf_16() ->
     high, low = "\U0001f525", "\uffee"  # UTF-16 would put the first before the second
     assert fingerprint({high: "1", low: "2"}) == fingerprint({low: "2", high: "1"})
     assert fingerprint({high: "1", low: "2"}) != fingerprint({high: "2", low: "1"})
+
+
+def test_labels_of_machines_are_not_for_people() -> None:
+    plain = {"alertname": "A", "_x": "y"}
+    assert shown_labels(plain) is plain
+    assert shown_labels(plain | {"__alert_rule_uid__": "u"}) == plain

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.domain.alert import fingerprint
+from receiver.domain.silence import alert_scope
 from receiver.ingest.body import Malformed, decode, firing, moment, notice, unescape
 
 FIRING = {"status": "firing", "labels": {"alertname": "A"}}
@@ -117,6 +118,34 @@ def test_grafana_s_fields_are_kept_and_its_version_is_not_looked_at() -> None:
         "silence_url": "http://g/s",
         "summary": "s",
     }
+
+
+LINK = "http://g/alerting/silence/new?alertmanager=grafana&matcher={}&orgId=1"
+NAMED = "__alert_rule_uid__%3Dbexx1&matcher=alertname%3DA"
+
+
+@pytest.mark.parametrize(
+    ("more", "labels"),
+    [
+        ({"ruleUID": "bexx1"}, {"__alert_rule_uid__": "bexx1"}),
+        ({"silenceURL": LINK.format(NAMED)}, {"__alert_rule_uid__": "bexx1"}),
+        ({"silenceURL": LINK.format(NAMED), "ruleUID": "c2"}, {"__alert_rule_uid__": "c2"}),
+        ({"silenceURL": LINK.format("__alert_rule_uid__x%3Db")}, {}),
+        ({"silenceURL": LINK.format("__alert_rule_uid__%3Da%20b")}, {}),
+        ({"silenceURL": "http://[g?matcher=__alert_rule_uid__=b"}, {}),
+        ({"silenceURL": "http://g/s", "ruleUID": ""}, {}),
+        ({"ruleUID": "x" * 41}, {}),
+        ({"ruleUID": None}, {}),
+    ],
+)
+def test_the_rule_of_grafanas_is_a_label_again(
+    more: dict[str, str], labels: dict[str, str]
+) -> None:
+    """So a silence of the alert names the rule, as Grafana demands of who may silence few."""
+    raw = json.dumps({"alerts": [{**FIRING, **more}]}).encode()
+    alert = notice(decode(raw), "grafana", (), "").alerts[0]
+    assert alert.labels == {"alertname": "A", **labels}
+    assert dict(alert_scope(alert.labels)).items() >= labels.items()
 
 
 def test_what_is_not_resolved_fires() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from receiver.channels.base import View
+from receiver.domain.alert import shown_labels
 from receiver.domain.digest import (
     Digest,
     Gathered,
@@ -70,7 +71,7 @@ def look(view: View, digest: Digest) -> Glance:
         severities=_merged(by_severity(counted, view.scale)),
         label=label,
         values=values,
-        common=common(one.labels for one in shown) if len(shown) > 1 else {},
+        common=common(shown_labels(one.labels) for one in shown) if len(shown) > 1 else {},
         sources=tuple(dict.fromkeys(one.source for one in shown)),
         shares=_shares(shown),
         matchers=matchers,

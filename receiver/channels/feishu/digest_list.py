@@ -11,6 +11,7 @@ from receiver.channels.feishu.markdown import grey, moment, safe_url, short
 from receiver.channels.feishu.parts import markdown, panel, plain_block
 from receiver.channels.feishu.size import Json, weight
 from receiver.channels.feishu.text import plain
+from receiver.domain.alert import shown_labels
 from receiver.domain.digest import Gathered
 from receiver.domain.reason import State
 from receiver.domain.severity import SeverityScale
@@ -109,7 +110,7 @@ def _own(one: Gathered, shared: Mapping[str, str], label: str) -> dict[str, str]
     """Return what tells an incident from the others, besides its name and its severity."""
     return {
         name: value
-        for name, value in one.labels.items()
+        for name, value in shown_labels(one.labels).items()
         if value and value != one.title and name != label and shared.get(name) != value
     }
 

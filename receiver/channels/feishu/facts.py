@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from receiver.channels.base import View
 from receiver.channels.templates import ALERTS_GIVEN
+from receiver.domain.alert import shown_labels
 from receiver.domain.card import Rung
 from receiver.domain.incident import Incident, Kind, Member, muting, state
 from receiver.domain.reason import CardReason, State
@@ -67,7 +68,7 @@ class _Tally:
         self.count += 1
         if self.first is None:
             self.first, self.since = member, member.since
-            self.common = dict(member.labels)
+            self.common = dict(shown_labels(member.labels))
             self.summary = headline(member)
             return
         if self.since is None or member.since < self.since:
@@ -193,7 +194,7 @@ def own_labels(member: Member, common: Mapping[str, str], label: str) -> list[tu
     """Return the labels that tell an alert from the others, the best first."""
     found = [
         (name, value)
-        for name, value in member.labels.items()
+        for name, value in shown_labels(member.labels).items()
         if value and common.get(name) != value and name != label
     ]
     return sorted(found, key=lambda item: narrow_first(item[0]))

@@ -8,6 +8,7 @@ from receiver.channels.feishu.links import console
 from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import markdown, panel
 from receiver.channels.feishu.size import Json
+from receiver.domain.alert import shown_labels
 from receiver.domain.incident import Member, muting
 from receiver.domain.severity import CRITICAL, SeverityScale
 from receiver.phrases import Phrase, Said, say
@@ -43,8 +44,9 @@ def fill(folded: Json, view: View, facts: Facts, texts: Sequence[str]) -> None:
 
 def labels_panel(member: Member) -> Json:
     """Return the panel of a single alert's labels."""
-    shared = _pairs(sorted(member.labels.items()))
-    title = say(Phrase.ALL_LABELS, count=len(member.labels))
+    labels = shown_labels(member.labels)
+    shared = _pairs(sorted(labels.items()))
+    title = say(Phrase.ALL_LABELS, count=len(labels))
     return panel(title, PANEL_ID, [markdown(shared, small=True)])
 
 
@@ -127,6 +129,7 @@ def _name(view: View, facts: Facts, member: Member) -> str:
 
 def plain_name(view: View, facts: Facts, member: Member, limit: int) -> str:
     """Name an alert in plain words, for a menu."""
-    own = own_labels(member, facts.common, view.scale.label) or sorted(member.labels.items())
+    own = own_labels(member, facts.common, view.scale.label)
+    own = own or sorted(shown_labels(member.labels).items())
     values = [value if at == 0 else f"{name}={value}" for at, (name, value) in enumerate(own)]
     return " · ".join(values[:3])[: 4 * limit]

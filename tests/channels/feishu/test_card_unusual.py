@@ -100,3 +100,15 @@ def test_what_a_digest_showed_first_calls_nobody(reason: CardReason) -> None:
     assert drawn(card_of(render_app(shown, Rung.WHOLE))).mentions
     quiet = replace(shown, card=replace(shown.card, quiet=True))
     assert drawn(card_of(render_app(quiet, Rung.WHOLE))).mentions == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_labels_of_machines_are_not_shown(count: int) -> None:
+    """Grafana's rule stands among the labels for silences alone."""
+    alerts = [
+        each._replace(labels={"__alert_rule_uid__": f"uid-{number % 2}", **each.labels})
+        for number, each in enumerate(members(count))
+    ]
+    plain = json.loads(render_app(view(members(count)), Rung.WHOLE))
+    shown = json.loads(render_app(view(alerts), Rung.WHOLE))
+    assert shown == plain
