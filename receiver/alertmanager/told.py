@@ -99,7 +99,7 @@ class _GroupAlert(_Wire):
 class _Group(_Wire):
     labels: dict[str, str]
     receiver: _Named
-    alerts: tuple[_GroupAlert, ...]
+    alerts: msgspec.Raw
 
 
 class _Status(_Wire):
@@ -139,6 +139,7 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _alerts = msgspec.json.Decoder(list[_Alert])
 _silences = msgspec.json.Decoder(list[_Silence])
 _groups = msgspec.json.Decoder(list[_Group])
+_group_alerts = msgspec.json.Decoder(list[_GroupAlert])
 _status = msgspec.json.Decoder(_Status)
 
 
@@ -188,7 +189,7 @@ def _read(status: int, body: bytes, read: Callable[[], A], what: str) -> A | Fai
         return Unknown(f"HTTP 200 without {what}: is this an Alertmanager?")
 
 
-def _list(body: bytes, decoder: msgspec.json.Decoder[list[T]]) -> Iterable[T]:
+def _list(body: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[list[T]]) -> Iterable[T]:
     entries = _raws.decode(body)
     for at in range(0, len(entries), PIECE):
         yield from decoder.decode(b"[" + b",".join(entries[at : at + PIECE]) + b"]")
@@ -238,7 +239,7 @@ def _matcher(told: _Matcher) -> Matcher:
 
 
 def _group(told: _Group) -> SeenGroup:
-    fingerprints = tuple([one.fingerprint for one in told.alerts])
+    fingerprints = tuple([one.fingerprint for one in _list(told.alerts, _group_alerts)])
     return SeenGroup(told.receiver.name, told.labels, fingerprints)
 
 

@@ -141,7 +141,7 @@ def _alerts(views: tuple[Truth, ...], over: set[str]) -> dict[str, SeenAlert]:
 
 def _alert(told: list[SeenAlert], over: set[str]) -> SeenAlert:
     """Join what peers say of one alert: the newest words, the earliest start, every muting."""
-    newest = max(told, key=lambda one: (one.updated_at, one.ends_at or 0, repr(one)))
+    newest = told[0] if len(told) == 1 else max(told, key=_freshness)
     starts = [one.starts_at for one in told if one.starts_at is not None]
     ends = [one.ends_at for one in told if one.ends_at is not None]
     silenced = (one for one in _union(each.silenced_by for each in told) if one not in over)
@@ -154,6 +154,10 @@ def _alert(told: list[SeenAlert], over: set[str]) -> SeenAlert:
         inhibited_by=_union(one.inhibited_by for one in told),
         muted_by=_union(one.muted_by for one in told),
     )
+
+
+def _freshness(alert: SeenAlert) -> tuple[int, int, str]:
+    return alert.updated_at, alert.ends_at or 0, repr(alert)
 
 
 def _groups(views: tuple[Truth, ...]) -> tuple[SeenGroup, ...]:
