@@ -1,10 +1,15 @@
-"""What tests of several folders share: the real programs in more than one version."""
+"""What all tests share: no deadlines of single examples, the real programs in two versions."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.binaries import current, find
+
+# How long an example takes says more of the machine's load than of the code.
+settings.register_profile("core", deadline=None)
+settings.load_profile("core")
 
 
 @pytest.fixture(params=["stable", "current"])
