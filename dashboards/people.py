@@ -47,5 +47,24 @@ CALLBACKS = Row(
             width=12,
             runbook="ReceiverAlertmanagerUnreachable",
         ),
+        Panel(
+            title="Rounds of the reconciler",
+            description="How often each source was asked for its truth, by what became of it.",
+            unit="ops",
+            queries=counted("receiver_reconcile_runs_total", "source", "outcome"),
+            runbook="ReceiverReconcileFailing",
+        ),
+        Panel(
+            title="Cards that differed from the truth",
+            description="Incidents that were corrected, by the reason.",
+            unit="ops",
+            queries=counted("receiver_reconcile_corrections_total", "source", "reason"),
+        ),
+        Panel(
+            title="Round duration",
+            description="The questions to the peers, and the corrections.",
+            unit="s",
+            queries=quantiles("receiver_reconcile_duration_seconds", "source"),
+        ),
     ),
 )

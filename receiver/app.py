@@ -37,6 +37,8 @@ from receiver.ops import Ops, OpsMeans
 from receiver.ops.conservation import CheckMeans, Conservation
 from receiver.ops.figures import store_figures
 from receiver.reconcile.clock import Clock
+from receiver.reconcile.truth import Means as TruthMeans
+from receiver.reconcile.truth import Reconciler
 from receiver.store.base import Store, StoreError
 from receiver.store.sqlite import SqliteStore
 from receiver.telemetry.logs import LogFactory
@@ -151,6 +153,7 @@ class App:
         self._duty.adopt(fresh)
         self._acquaintance.hurry()
         self._streams.adopt(assembly.streams_of(fresh))
+        self._reconciler.reload()
         self._dispatcher.wake()
         self._log.info("configuration reloaded")
 
@@ -178,15 +181,11 @@ class App:
         self._stack.push_async_callback(store.close)
         self._stack.push_async_callback(self._close_parts)
         self._duty = self._begin_duty()
-        self._operators = Operators(
-            target=self._operators_target, store=store, now=world.now, wake=self._wake
-        )
-        self._silencing = self._make_silencing(store)
-        self._dispatcher = self._make_dispatcher(store)
-        self._clock = self._make_clock(store)
+        self._make_stages(store)
         await self._dispatcher.restore()
         self._run(self._dispatcher.run, self._dispatcher.stop)
         self._run(self._clock.run, self._clock.stop)
+        self._run(self._reconciler.run, self._reconciler.stop)
         self._stack.push_async_callback(self._silencing.close)
         await self._silencing.resume()
         await self._serve(store)
@@ -222,6 +221,16 @@ class App:
         self.ops_url = address_of(ops)
         await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
 
+    def _make_stages(self, store: Store) -> None:
+        world = self._world
+        self._operators = Operators(
+            target=self._operators_target, store=store, now=world.now, wake=self._wake
+        )
+        self._reconciler = self._make_reconciler(store)
+        self._silencing = self._make_silencing(store)
+        self._dispatcher = self._make_dispatcher(store)
+        self._clock = self._make_clock(store)
+
     def _make_silencing(self, store: Store) -> Silencing:
         world = self._world
         return Silencing(
@@ -231,6 +240,7 @@ class App:
             now=world.now,
             pause=world.pause,
             wake=self._wake,
+            hurry=self._reconciler.hurry,
         )
 
     def _connect(self) -> None:
@@ -252,6 +262,22 @@ class App:
         )
         self._stack.push_async_callback(self._streams.close)
         self._streams.adopt(assembly.streams_of(self.config))
+
+    def _make_reconciler(self, store: Store) -> Reconciler:
+        world = self._world
+        means = TruthMeans(
+            subjects=lambda: assembly.subjects_of(self.parts),
+            store=store,
+            metrics=self.metrics.reconciling,
+            log=self._logs("reconcile"),
+            now=world.now,
+            timer=world.timer,
+            luck=world.luck,
+            sleep=world.sleep,
+            wake=self._wake,
+            trouble=self._operators.trouble,
+        )
+        return Reconciler(means)
 
     def _make_dispatcher(self, store: Store) -> Dispatcher:
         world = self._world
@@ -364,6 +390,7 @@ class App:
             timer=world.timer,
             wake=self._wake,
             tell=self._operators.tell,
+            hurry=self._reconciler.hurry,
         )
         self._callback = FeishuCallback(self._callback_means(store))
         table: tuple[tuple[str, Handler, tuple[str, ...]], ...] = (

@@ -43,12 +43,13 @@ from receiver.deliver.means import Outlets
 from receiver.domain.incident import Flapping, Rules
 from receiver.domain.outcome import RejectReason, RetryReason
 from receiver.domain.policy import Policy
-from receiver.domain.reason import BodyReason, CardReason
+from receiver.domain.reason import BodyReason, CardReason, TruthReason
 from receiver.domain.silence import CONFIRM_WITHIN
 from receiver.domain.storm import Rules as StormRules
 from receiver.ingest.agents import AgentGate, Agents
 from receiver.ingest.door import Doors, Gate
 from receiver.phrases import Said
+from receiver.reconcile.truth import Subject
 from receiver.store.base import Unusable
 from receiver.store.sqlite import SqliteStore
 from receiver.store.writer import Commits
@@ -238,6 +239,24 @@ def rules_of(config: Config) -> Rules:
     return Rules(config.severity, config.flap_window, flapping)
 
 
+def subjects_of(parts: Parts) -> dict[str, Subject]:
+    """Return the sources that can be asked for their truth."""
+    config = parts.config
+    place = Router(config.routes).union
+    return {
+        source.name: Subject(
+            asker=parts.alertmanagers[source.name],
+            every=source.reconcile_every,
+            warm_up=source.warm_up,
+            stale_after=source.stale_after,
+            rules=rules_of(config),
+            place=place,
+        )
+        for source in config.alertmanagers
+        if source.urls
+    }
+
+
 def storms_of(config: Config) -> StormRules:
     """Return when a backlog is a storm."""
     return StormRules(config.storm.enabled, config.storm.after)
@@ -305,6 +324,7 @@ def labels_for(config: Config) -> Labels:
         alertmanagers=alertmanagers,
         apps=tuple(app.name for app in apps),
         body_reasons=tuple(BodyReason),
+        truth_reasons=tuple(TruthReason),
         decision_reasons=tuple(CardReason),
         retry_reasons=tuple(RetryReason),
         rejection_reasons=tuple(RejectReason),

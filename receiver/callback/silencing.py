@@ -13,10 +13,14 @@ from receiver.store.base import Store, Unavailable
 STORE_PAUSE = 0.5  # seconds between tries to keep an answer
 
 
+def hurry_nobody(_: str) -> None:
+    """Ask no source: there is no reconciler."""
+
+
 class Silencing:
     """One task an intent, whoever asked for it; a restart takes them all up again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is one thing that it must reach)
         self,
         *,
         silencer: Silencer,
@@ -25,6 +29,7 @@ class Silencing:
         now: Callable[[], int],
         pause: Callable[[float], Awaitable[None]],
         wake: Callable[[], None],
+        hurry: Callable[[str], None] = hurry_nobody,
     ) -> None:
         self._silencer = silencer
         self._store = store
@@ -32,6 +37,7 @@ class Silencing:
         self._now = now
         self._pause = pause
         self._wake = wake
+        self._hurry = hurry
         self._closed = False
         self._tasks: dict[tuple[str, SilenceState], asyncio.Task[Silence | None]] = {}
 
@@ -94,5 +100,6 @@ class Silencing:
                 await self._pause(STORE_PAUSE)
             else:
                 self._wake()
+                self._hurry(source)  # what it mutes, its source alone knows
                 found = () if snapshot is None else snapshot.incident.silences
                 return next((one for one in found if one.id == silence.id), None)

@@ -200,6 +200,8 @@ ALERTMANAGER = section(
         "tls": TLS,
         "kind": choice(ALERTMANAGER_KIND, GRAFANA_KIND),
         "reconcile_every": duration(5 * SECOND, HOUR),
+        "warm_up": duration(0, HOUR),
+        "stale_after": duration(5 * SECOND, DAY),
         "external_url": PLAIN_URL,
     },
     _check_alertmanager,

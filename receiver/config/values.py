@@ -14,8 +14,10 @@ from receiver.domain.incident import FLAP_WINDOW
 from receiver.domain.matcher import Matcher
 from receiver.domain.policy import Rule
 from receiver.domain.reason import NotifyReason
+from receiver.domain.reconcile import STALE_AFTER
 from receiver.domain.severity import SeverityScale
 from receiver.domain.silence import LONGEST, UNSTABLE_LABELS, SilenceRules
+from receiver.domain.truth import WARM_UP
 
 SECOND = 1000
 HOUR = 60 * 60 * SECOND
@@ -114,6 +116,8 @@ class AlertmanagerSource:
     bearer_token: Secret | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # values may be secret
     reconcile_every: int = 30 * SECOND
+    warm_up: int = WARM_UP
+    stale_after: int = STALE_AFTER
     external_url: str = ""
     kind: str = ALERTMANAGER
     tls: TlsFiles | None = None

@@ -21,7 +21,10 @@ def _senders(config: Config) -> Iterator[str]:
                 f"everybody who reaches {config.server.listen} can send alerts as {source.name}"
             )
         if not source.urls:
-            yield f"{path}.urls is empty: no silence can be created in {source.name}"
+            yield (
+                f"{path}.urls is empty: no silence can be created in {source.name}, and its cards"
+                " cannot know of silences made elsewhere, nor of ends that nobody is told of"
+            )
 
 
 def _routes(config: Config) -> Iterator[str]:

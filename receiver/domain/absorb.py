@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 
 from receiver.domain.custody import Custody, Hold
-from receiver.domain.incident import Change, Flapping, Incident, Kind, Line, Member, Notice, Rules
+from receiver.domain.incident import (
+    Change,
+    Ending,
+    Flapping,
+    Incident,
+    Kind,
+    Line,
+    Member,
+    Notice,
+    Rules,
+)
 from receiver.domain.ownership import after_news, begun_anew, narrowed
 from receiver.domain.reason import BodyReason
 from receiver.domain.told import Told, begun, compare, once_each
@@ -74,6 +84,7 @@ def _open(notice: Notice, rules: Rules, now: int) -> Change:
         revision=1,
         rank=min((member.rank for member in members), default=0),
         truncated=notice.truncated,
+        omitted=notice.truncated,
         joined=len(members),
         links=notice.links,
         external_url=notice.external_url,
@@ -104,7 +115,7 @@ def _continue(
     now: int,
 ) -> Change:
     told = compare(members, notice.alerts, rules.scale, now)
-    same = not told.joined and not told.resolved and notice.truncated == known.truncated
+    same = not told.joined and not told.resolved and notice.truncated == known.omitted
     # What an agent says anew of its incident is news; an Alertmanager's new wording is not,
     # since its peers and its Prometheus replicas word the same alert differently.
     if same and not (notice.kind is Kind.AGENT and told.refreshed):
@@ -134,7 +145,8 @@ def _advance(
         changed_at=now,
         revision=known.revision + 1,
         rank=rank,
-        truncated=notice.truncated,
+        truncated=known.truncated if notice.truncated == known.omitted else notice.truncated,
+        omitted=notice.truncated,
         joined=known.joined + len(told.joined),
         raised=known.raised + worse,
         updated=known.updated + bool(told.refreshed and notice.kind is Kind.AGENT),
@@ -183,7 +195,7 @@ def share(
     told = compare(members, shared, rules.scale, now)
     if known.closed_at is not None or not (told.joined or told.resolved):
         return None
-    quiet = notice._replace(alerts=shared, truncated=known.truncated, placements=())
+    quiet = notice._replace(alerts=shared, truncated=known.omitted, placements=())
     change = _advance(known, members, quiet, told, now)
     # The other group's peer has not spoken to this group: its clock of repeats stays.
     after = change.incident and change.incident._replace(
@@ -207,6 +219,11 @@ def _reopen(
         revision=known.revision + 1,
         rank=min((member.rank for member in told.joined), default=known.rank),
         truncated=notice.truncated,
+        omitted=notice.truncated,
+        outside=(),
+        stale_since=0,
+        ending=Ending.RESOLVED,
+        heirs=(),
         joined=known.joined + len(told.joined),
         hushed=known.hushed + (0 if flaps.called_at == now else len(told.joined)),
         custody=flaps.custody._replace(hold=_hold(notice) or known.custody.hold),

@@ -1,11 +1,12 @@
 """The message that shows one incident in one target, and what it shows."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from receiver.domain.incident import Incident, Kind, Member, state
+from receiver.domain.incident import Ending, Incident, Kind, Member, state, suppressed
 from receiver.domain.ownership import owned_until, owners
 from receiver.domain.reason import State
 from receiver.domain.silence import SilenceState
@@ -81,6 +82,10 @@ class Shown(NamedTuple):
     asked: bool = False  # its owners have taken it here, and are asked whether they are on it
     leads: bool = False  # its lead was chosen, or came, here
     proposed: str = ""  # the silence that somebody looks at in this card
+    muted: int = 0  # firing alerts that something mutes
+    held: str = ""  # a digest of what mutes them besides the silences
+    stale: bool = False
+    superseded: bool = False
 
 
 class Attempt(NamedTuple):
@@ -185,7 +190,27 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
         asked=any(owner.reminded for owner in here),
         leads=incident.ack in here,
         proposed=f"{proposal.id} {proposal.at}" if proposal is not None and shows else "",
+        muted=sum(member.firing and suppressed(incident, member) for member in members),
+        held=_held(incident, members),
+        stale=bool(incident.stale_since) and incident.closed_at is None,
+        superseded=incident.closed_at is not None and incident.ending is Ending.SUPERSEDED,
     )
+
+
+def _held(incident: Incident, members: Sequence[Member]) -> str:
+    """Return a digest of what the lines about silences made elsewhere, and the like, say."""
+    found: set[str] = {repr(silence) for silence in incident.outside}
+    found.update(
+        repr((member.held.inhibitors, member.held.intervals))
+        for member in members
+        if member.firing and member.held is not None
+    )
+    if incident.ancestors:
+        found.add(repr(incident.ancestors))
+    if not found:
+        return ""
+    text = "\n".join(sorted(found)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def create_uuid_text(card: Card) -> str:

@@ -11,6 +11,7 @@ from receiver.domain.proposal import Proposal
 from receiver.domain.reason import BodyReason, State
 from receiver.domain.severity import SeverityScale
 from receiver.domain.silence import Silence
+from receiver.domain.suppression import Held, Outside
 
 FLAP_WINDOW = 10 * 60_000
 # What a group's coming and going is counted over, and from how many times on it is flapping.
@@ -25,6 +26,14 @@ class Kind(StrEnum):
     AGENT = "agent"  # a program's message with a state
     MESSAGE = "message"  # a program's message without one: a single revision
     DIGEST = "digest"  # ours: what gathers the incidents of a storm
+
+
+class Ending(StrEnum):
+    """How an incident came to its end."""
+
+    RESOLVED = "resolved"  # its source said so
+    GONE = "gone"  # its source no longer reports it
+    SUPERSEDED = "superseded"  # its source now groups its alerts otherwise
 
 
 class Placement(NamedTuple):
@@ -86,6 +95,9 @@ class Member(NamedTuple):
     labels: dict[str, str]
     annotations: dict[str, str]
     url: str
+    gone: bool = False  # it ended since its source no longer reports it
+    held: Held | None = None  # what mutes it besides our own silences, while it fires
+    hushed: bool = False  # nobody was called for it, since it was muted when it began
 
 
 class Past(NamedTuple):
@@ -135,6 +147,13 @@ class Incident(NamedTuple):
     past: Past = Past()
     custody: Custody = Custody()
     proposal: Proposal | None = None  # a silence that somebody looks at before it is made
+    outside: tuple[Outside, ...] = ()  # silences made elsewhere that mute its alerts, or did
+    stale_since: int = 0  # when its source was last heard, while it cannot be asked
+    omitted: int = 0  # how many alerts its last body left out: ``truncated`` is what is unknown
+    corrected_at: int = 0  # when its source's truth changed it last
+    ending: Ending = Ending.RESOLVED  # once it is closed
+    heirs: tuple[int, ...] = ()  # the incidents that hold its alerts since it was superseded
+    ancestors: tuple[int, ...] = ()  # those that it took over from
 
 
 class Line(NamedTuple):
@@ -172,6 +191,11 @@ def muting(incident: Incident, labels: dict[str, str]) -> Silence | None:
     return None
 
 
+def suppressed(incident: Incident, member: Member) -> bool:
+    """Say whether Alertmanager notifies nobody of a firing alert, by whatever mutes it."""
+    return member.held is not None or muting(incident, member.labels) is not None
+
+
 def state(incident: Incident, members: Iterable[Member]) -> State:
     """Say what the card must show at a glance."""
     if incident.kind is Kind.MESSAGE:
@@ -179,7 +203,7 @@ def state(incident: Incident, members: Iterable[Member]) -> State:
     if incident.closed_at is not None:
         return State.RESOLVED
     firing = [member for member in members if member.firing]
-    if firing and all(muting(incident, member.labels) for member in firing):
+    if firing and all(suppressed(incident, member) for member in firing):
         return State.SUPPRESSED
     if incident.ack is not None or incident.handled is not None:
         return State.ACKNOWLEDGED

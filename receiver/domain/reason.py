@@ -20,6 +20,23 @@ class BodyReason(StrEnum):
     MESSAGE = "message"
 
 
+class TruthReason(StrEnum):
+    """What the truth of a source did to an open incident of it, the most important first."""
+
+    SUPERSEDED = "superseded"
+    GONE = "gone"
+    REFIRED = "refired"
+    COMPLETED = "completed"
+    SILENCE_ENDED = "silence_ended"
+    UNSUPPRESSED = "unsuppressed"
+    SUPPRESSED = "suppressed"
+    INHIBITED = "inhibited"
+    SILENCE_CHANGED = "silence_changed"
+    STALE = "stale"
+    FRESH = "fresh"
+    SAME = "same"
+
+
 class CardReason(StrEnum):
     """Why a card is created, edited, called for, or left alone."""
 
@@ -30,6 +47,7 @@ class CardReason(StrEnum):
     NEW_ALERTS = "new_alerts"
     SOME_RESOLVED = "some_resolved"
     ALL_RESOLVED = "all_resolved"
+    SUPERSEDED = "superseded"  # its group is another one since its route changed
     HANDLED = "handled"
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
@@ -37,6 +55,8 @@ class CardReason(StrEnum):
     LAPSED = "lapsed"  # nobody confirmed the acknowledgement
     HANDED_OVER = "handed_over"
     REMINDED = "reminded"  # the owners are asked whether they are still on it
+    SUPPRESSED = "suppressed"  # by what is no silence of the card
+    UNSUPPRESSED = "unsuppressed"
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
     CONFIRMED = "confirmed"
@@ -44,6 +64,8 @@ class CardReason(StrEnum):
     TRUNCATED = "truncated"
     UPDATED = "updated"
     REPEAT = "repeat"
+    STALE = "stale"  # its source cannot be asked
+    FRESH = "fresh"  # it can again
     MESSAGE = "message"
     SETTLED_AGAIN = "settled_again"  # an edit repeated because its last outcome is unknown
     FLAPPING = "flapping"  # re-opened once more, and nobody is called for it

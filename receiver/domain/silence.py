@@ -77,6 +77,7 @@ class Silence:
     silence_id: str = ""
     problem: str = ""
     confirmed_at: int | None = None
+    elsewhere: bool = False  # another tool than ours ended or changed it
     place: str = ""  # where it was asked for, and the trace of that
     trace: str = ""
     lasts: str = ""  # as it was chosen: one of DURATIONS, TOMORROW, RESOLVED or UNTIL

@@ -93,6 +93,7 @@ def why_edit(last: Shown | None, now: Shown) -> CardReason:
 def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]:
     resolved = now.state is State.RESOLVED and last.state is not State.RESOLVED
     return (
+        (CardReason.SUPERSEDED, now.superseded and not last.superseded),
         (CardReason.ALL_RESOLVED, resolved),
         (CardReason.REOPENED, now.marks.reopened > last.marks.reopened),
         (CardReason.FLAPPING, last.state is State.RESOLVED and now.state is not State.RESOLVED),
@@ -110,9 +111,13 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.CONFIRMED, now.until != last.until),
         (CardReason.SOME_RESOLVED, now.firing < last.firing),
         (CardReason.JOINED, now.episodes > last.episodes),
+        (CardReason.UNSUPPRESSED, now.muted < last.muted),
+        (CardReason.SUPPRESSED, now.muted > last.muted or now.held != last.held),
         (CardReason.TRUNCATED, now.truncated != last.truncated),
         (CardReason.UPDATED, _updated(last, now)),
         (CardReason.REPEAT, now.marks.repeated > last.marks.repeated),
+        (CardReason.STALE, now.stale and not last.stale),
+        (CardReason.FRESH, last.stale and not now.stale),
     )
 
 

@@ -60,7 +60,9 @@ def begun(alert: Alert, scale: SeverityScale, now: int, episode: int) -> Member:
 
 def _ended(old: Member, alert: Alert, now: int) -> Member:
     ended = now if alert.ends_at is None else max(min(alert.ends_at, now), old.since)
-    return old._replace(firing=False, until=ended, annotations=alert.annotations)
+    return old._replace(
+        firing=False, until=ended, annotations=alert.annotations, held=None, hushed=False
+    )
 
 
 def _reworded(old: Member, alert: Alert) -> bool:

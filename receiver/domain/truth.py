@@ -1,5 +1,6 @@
 """What one source says is true, as of one moment; the peers of a cluster are heard as one."""
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
@@ -11,6 +12,13 @@ from receiver.domain.matcher import Matcher
 # https://prometheus.io/docs/prometheus/latest/command-line/prometheus/
 WARM_UP = 3 * 60_000
 EXPIRED = "expired"
+
+GroupName = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def group_name(receiver: str, labels: dict[str, str]) -> GroupName:
+    """Return what tells a group from others where no group key is shown."""
+    return receiver, tuple(sorted(labels.items()))
 
 
 class SeenAlert(NamedTuple):
@@ -57,11 +65,20 @@ class SeenSilence(NamedTuple):
 
 
 class SeenGroup(NamedTuple):
-    """What Alertmanager notifies together; it shows no group key, so labels tell which it is."""
+    """What Alertmanager notifies together; it shows no group key, so labels tell which it is.
+
+    ``times`` is how many routes make a group of these labels for this receiver.
+    """
 
     receiver: str
     labels: dict[str, str]
     fingerprints: tuple[str, ...]
+    times: int = 1
+
+    @property
+    def name(self) -> GroupName:
+        """What tells a group from others, as far as the API shows it."""
+        return group_name(self.receiver, self.labels)
 
 
 class Truth(NamedTuple):
@@ -161,13 +178,17 @@ def _freshness(alert: SeenAlert) -> tuple[int, int, str]:
 
 
 def _groups(views: tuple[Truth, ...]) -> tuple[SeenGroup, ...]:
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], list[SeenGroup]] = {}
-    for group in chain.from_iterable(view.groups for view in views):
-        key = group.receiver, tuple(sorted(group.labels.items()))
-        found.setdefault(key, []).append(group)
+    found: dict[GroupName, list[SeenGroup]] = {}
+    times: Counter[GroupName] = Counter()
+    for view in views:
+        here: Counter[GroupName] = Counter()
+        for group in view.groups:
+            found.setdefault(group.name, []).append(group)
+            here[group.name] += group.times
+        times |= here  # the most that any peer has
     return tuple(
-        SeenGroup(receiver, dict(labels), _union(group.fingerprints for group in same))
-        for (receiver, labels), same in sorted(found.items())
+        SeenGroup(name[0], dict(name[1]), _union(group.fingerprints for group in same), times[name])
+        for name, same in sorted(found.items())
     )
 
 

@@ -21,6 +21,10 @@ from receiver.web import TooLarge, header, problem, read_body
 RETRY_LATER = "the change is not durable yet; the same body may be sent again"
 
 
+def hurry_nobody(_: str) -> None:
+    """Ask no source: there is no reconciler."""
+
+
 class Tools(NamedTuple):
     """What a webhook needs; ``doors`` gives the configuration in force, ``wake`` stirs deliver."""
 
@@ -33,6 +37,7 @@ class Tools(NamedTuple):
     timer: Callable[[], float]
     wake: Callable[[], None]
     tell: Tell = tell_nobody
+    hurry: Callable[[str], None] = hurry_nobody
 
 
 class AlertmanagerWebhook:
@@ -106,6 +111,8 @@ class AlertmanagerWebhook:
             return "quarantined", Response(b'{"reason":"quarantined"}', 202)
         if applied.raised:
             tools.wake()
+        if applied.reason is BodyReason.REOPENED or notice.truncated:
+            tools.hurry(gate.name)  # a stale body, or a cut one: its source knows
         self._count(gate.name, applied.reason, len(labels), len(body.alerts))
         if span.is_recording():
             span.set_attribute(attributes.REASON, applied.reason)

@@ -39,12 +39,36 @@ class Operators:
         target = self._target()
         if not target:
             return
+        await self._apply(note(title, text, cause, target, self._now()))
+
+    async def trouble(self, title: str, text: str, cause: str, lasts: bool) -> None:
+        """Tell of what is wrong for a time, or that it is over, on one card."""
+        target = self._target()
+        if target:
+            await self._apply(trouble(title, text, cause, target, lasts=lasts))
+
+    async def _apply(self, told: Notice) -> None:
         with contextlib.suppress(StoreError):  # a note is help, and must not become a fault
-            applied = await self._store.apply(
-                note(title, text, cause, target, self._now()), Rules(), self._now()
-            )
+            applied = await self._store.apply(told, Rules(), self._now())
             if applied.raised:
                 self._wake()
+
+
+def trouble(title: str, text: str, cause: str, target: str, *, lasts: bool) -> Notice:
+    """Return what is wrong for a time as a message with a state: one card tells both ends."""
+    key = hashlib.sha256(cause.encode("utf-8", "replace")).hexdigest()
+    annotations = {"summary": title, "description": text}
+    labels = {"severity": "warning"}
+    return Notice(
+        source=SOURCE,
+        receiver="operators",
+        group_key=key,
+        alerts=(Alert(fingerprint({"note": key}), lasts, labels, annotations),),
+        group_labels={},
+        placements=(Placement(target),),
+        kind=Kind.AGENT,
+        title=title,
+    )
 
 
 def note(title: str, text: str, cause: str, target: str, now: int) -> Notice:

@@ -14,11 +14,13 @@ from receiver.domain.incident import Incident, Line, Member, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
 from receiver.domain.proposal import Found
-from receiver.domain.reason import BodyReason
+from receiver.domain.reason import BodyReason, TruthReason
+from receiver.domain.reconcile import TruthRules
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
 from receiver.domain.step import Step
+from receiver.domain.truth import Truth, Unanswered
 from receiver.store.accounts import Discrepancy, Totals
 
 ENDLESS = (1 << 63) - 1  # SQLite's largest integer, as a time
@@ -177,6 +179,12 @@ class Deeds(NamedTuple):
     kind: str = ""
 
 
+class Reconciled(NamedTuple):
+    """How many open incidents a source's truth corrected, by reason."""
+
+    corrected: dict[TruthReason, int]
+
+
 class Figures(NamedTuple):
     """What the store holds, read in one snapshot; ages and times in ms."""
 
@@ -211,6 +219,8 @@ class Store(Protocol):
     12. Each unit, an (episode, target), is in exactly one state; the totals change in the
         transaction that moves it.
     13. The cost of a change does not grow with the number of incidents that are over.
+    14. A source's truth is compared with each of its open incidents as it is kept then, and what
+        differs is corrected in commits that are short, however much there is to correct.
     """
 
     async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
@@ -236,6 +246,11 @@ class Store(Protocol):
 
     async def lapse(self, now: int) -> tuple[int, int | None]:
         """End silences whose time is over; return how many, and when to look again."""
+
+    async def reconcile(
+        self, source: str, told: Truth | Unanswered, rules: TruthRules, now: int
+    ) -> Reconciled:
+        """Bring a source's open incidents in line with what it says, or cannot be asked."""
 
     async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
         """Return the silences that Alertmanager must still be told of, or asked about."""

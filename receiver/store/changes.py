@@ -196,6 +196,8 @@ def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
     if snapshot is None:
         db.execute(sql.DROP_INTENT, (told.silence,))
         return False
+    for heir in snapshot.incident.heirs:  # which took the silence over
+        apply_conclusion(db, replace(told, incident=heir), now)
     verdict = conclude(snapshot.incident, told, now)
     if verdict.incident is not None:
         _keep_silences(db, verdict, verdict.incident, now)

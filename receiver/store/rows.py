@@ -25,6 +25,8 @@ from receiver.store.codec import (
 
 Connection = sqlite3.Connection
 
+IDLE_RANK = 1 << 16  # behind every severity
+
 
 def newest_of_group(db: Connection, key: bytes) -> Incident | None:
     """Return the newest incident of a group."""
@@ -115,7 +117,9 @@ _PLACING = frozenset(
 
 def insert_incident(db: Connection, key: bytes, incident: Incident) -> int:
     """Write a new incident; return its number."""
-    cursor = db.execute(sql.INSERT_INCIDENT, (key, incident.closed_at, encode(incident)))
+    cursor = db.execute(
+        sql.INSERT_INCIDENT, (key, incident.source, incident.closed_at, encode(incident))
+    )
     number = cursor.lastrowid
     if number is None:  # pragma: no cover  (an INSERT always has one)
         raise sqlite3.InternalError("no row number")
@@ -194,6 +198,12 @@ def raise_cards(db: Connection, incident: Incident, now: int) -> int:
     """Make an incident's cards want its revision; return how many there are."""
     values = (incident.id, incident.revision, now, incident.rank, _phase(incident))
     return db.execute(sql.RAISE_CARDS, values).rowcount
+
+
+def raise_cards_idly(db: Connection, incident: Incident, now: int) -> int:
+    """Make cards want a revision that can wait for everything else; return how many."""
+    values = (incident.id, incident.revision, now, IDLE_RANK)
+    return db.execute(sql.RAISE_IDLY, values).rowcount
 
 
 def keep_lines(db: Connection, number: int, lines: Iterable[Line], now: int, trace: str) -> None:

@@ -141,5 +141,12 @@ MIGRATIONS: tuple[Step, ...] = (
         "ALTER TABLE timeline ADD COLUMN result TEXT NOT NULL DEFAULT ''",
         "CREATE INDEX timeline_audit ON timeline (id) WHERE result <> ''",
     ),
+    (
+        "ALTER TABLE incidents ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+        f"UPDATE incidents SET source = json_extract(CAST(value AS TEXT), '$[{SOURCE}]')",  # noqa: S608  (a number of ours)
+        "DROP INDEX incidents_open",
+        # The open ones of a source, for its reconciler, and of all sources, for a start.
+        "CREATE INDEX incidents_open ON incidents (source, id) WHERE closed_at IS NULL",
+    ),
 )
 VERSION = len(MIGRATIONS)

@@ -18,10 +18,12 @@ from receiver.domain.incident import Incident, Line, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
 from receiver.domain.proposal import Found, count
+from receiver.domain.reconcile import TruthRules
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
-from receiver.store import accounts, changes, deliveries, gathering, letters, trail
+from receiver.domain.truth import Truth, Unanswered
+from receiver.store import accounts, changes, deliveries, gathering, letters, trail, truths
 from receiver.store import statements as sql
 from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
@@ -36,6 +38,7 @@ from receiver.store.base import (
     KeysOf,
     Load,
     Queue,
+    Reconciled,
     Snapshot,
     Spent,
     Stirred,
@@ -138,6 +141,13 @@ class SqliteStore:
     async def lapse(self, now: int) -> tuple[int, int | None]:
         """End silences whose time is over (see the protocol)."""
         return await self._writer.submit(partial(changes.apply_lapse, now=now))
+
+    async def reconcile(
+        self, source: str, told: Truth | Unanswered, rules: TruthRules, now: int
+    ) -> Reconciled:
+        """Bring a source's open incidents in line with what it says (see the protocol)."""
+        engine = truths.Engine(self._look, self._writer.submit, self._holders)
+        return await truths.reconcile(engine, source, told, rules, now)
 
     async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
         """Return the silences that still need Alertmanager (see the protocol)."""

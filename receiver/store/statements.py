@@ -7,11 +7,15 @@ UNSURE = Attempt._fields.index("ambiguous")  # attempts are kept as arrays
 
 NEWEST_OF_GROUP = "SELECT id, value FROM incidents WHERE key = ? ORDER BY id DESC LIMIT 1"
 INCIDENT = "SELECT key, value FROM incidents WHERE id = ?"
-INSERT_INCIDENT = "INSERT INTO incidents (key, closed_at, value) VALUES (?, ?, ?)"
+INSERT_INCIDENT = "INSERT INTO incidents (key, source, closed_at, value) VALUES (?, ?, ?, ?)"
 UPDATE_INCIDENT = "UPDATE incidents SET closed_at = ?, lapse_at = ?, value = ? WHERE id = ?"
 INCIDENTS_BEFORE = "SELECT id, value FROM incidents WHERE id < ? ORDER BY id DESC LIMIT ?"
 LAPSING = "SELECT id FROM incidents WHERE lapse_at <= ? ORDER BY lapse_at LIMIT 100"
 NEXT_LAPSE = "SELECT MIN(lapse_at) FROM incidents WHERE lapse_at IS NOT NULL"
+OPEN_OF_SOURCE = (
+    "SELECT id, value FROM incidents WHERE source = ? AND id > ? AND closed_at IS NULL"
+    " ORDER BY id LIMIT ?"
+)
 OPEN_INCIDENTS = "SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL"
 
 MEMBERS = "SELECT fingerprint, value FROM members WHERE incident = ?"
@@ -43,6 +47,13 @@ RAISE_CARDS = (
     " ELSE COALESCE(due_at, ?3) END,"
     " pending_since = CASE WHEN shown >= wanted THEN ?3 ELSE pending_since END"
     " WHERE incident = ?1 AND dead < 2"
+)
+# What nobody need be shown soon: behind everything else, but for cards with news already.
+RAISE_IDLY = (
+    "UPDATE cards SET wanted = ?2, rank = CASE WHEN shown >= wanted THEN ?4 ELSE rank END,"
+    " due_at = CASE WHEN digest > 0 THEN NULL ELSE COALESCE(due_at, ?3) END,"
+    " pending_since = CASE WHEN shown >= wanted THEN ?3 ELSE pending_since END"
+    " WHERE incident = ?1 AND dead = 0"
 )
 CARD = f"SELECT {CARD_COLUMNS} FROM cards WHERE id = ?"
 CARD_IN_TARGET = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? AND target = ?"

@@ -41,6 +41,7 @@ ALERTMANAGER_CALLS = (
 STREAM_LOSSES = ("closed", "silent", "unreachable", "busy", "refused")
 STREAM_FRAMES = ("event", "card", "ping", "pong", "malformed", OTHER)
 ALERTMANAGER_OUTCOMES = ("success", "refused", "unreachable", "timeout")
+RECONCILE_OUTCOMES = ("answered", "unanswered", "failed")
 # No answer for a while, or what an operator, or the next month, must change.
 CIRCUIT_REASONS = ("outage", "target", "credentials", "quota")
 SUPPRESSION_REASONS = ("never_shown", "unchanged", "no_edit", "moved", "retention")
@@ -79,6 +80,7 @@ class Labels:
     apps: tuple[str, ...] = ()
     channels: tuple[ChannelLabels, ...] = (FEISHU_APP, FEISHU_BOT)
     body_reasons: tuple[str, ...] = ()
+    truth_reasons: tuple[str, ...] = ()
     decision_reasons: tuple[str, ...] = ()
     retry_reasons: tuple[str, ...] = ()
     rejection_reasons: tuple[str, ...] = ()

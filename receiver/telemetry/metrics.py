@@ -20,6 +20,7 @@ from receiver.telemetry.labels import (
     Labels,
 )
 from receiver.telemetry.oncall_metrics import OnCall
+from receiver.telemetry.reconcile_metrics import Reconciling
 from receiver.telemetry.store_metrics import Store, StoreFigures
 from receiver.telemetry.stream_metrics import Streams
 
@@ -83,6 +84,7 @@ class Metrics:
         self.callbacks = Callbacks(builder, labels)
         self.oncall = OnCall(builder, labels)
         self.streams = Streams(builder, labels)
+        self.reconciling = Reconciling(builder, labels)
         self.store = Store(builder, labels)
         self.config = Config(registry)
 
@@ -94,6 +96,7 @@ class Metrics:
         self.callbacks.grow(labels)
         self.oncall.grow(labels)
         self.streams.grow(labels)
+        self.reconciling.grow(labels)
 
     def observe_store(self, figures: StoreFigures) -> None:
         """Set the gauges that mirror the store; called at each scrape with a fresh snapshot."""

@@ -307,7 +307,8 @@ WARNED = {
         "everybody who reaches 0.0.0.0:1 can send alerts as a"
     ),
     "alertmanagers: [{name: a, webhook_token: t}]": (
-        "alertmanagers[0].urls is empty: no silence can be created in a"
+        "alertmanagers[0].urls is empty: no silence can be created in a, and its cards"
+        " cannot know of silences made elsewhere, nor of ends that nobody is told of"
     ),
     "": "neither alertmanagers nor agents has an entry: nothing can be received",
 }

@@ -15,6 +15,7 @@ from receiver.domain.reason import (
     CardReason,
     NotifyReason,
     State,
+    TruthReason,
 )
 from tests.docs.pages import page, section, spans, table
 from tests.packaging.tree import ROOT
@@ -52,6 +53,11 @@ def test_reasons_stand_in_the_order_in_which_they_are_looked_for() -> None:
     looked = [reason for reason, _ in step._differences(blank, blank)]  # noqa: SLF001
     rows = [CardReason(row[0].strip("`")) for row in told(CardReason)]
     assert [reason for reason in rows if reason in looked] == looked
+
+
+def test_what_the_truth_corrects_is_told_in_its_order() -> None:
+    rows = table(page("docs/truth.md"), "`TruthReason`")
+    assert [row[0].strip("`") for row in rows] == list(TruthReason)
 
 
 def test_the_rungs_are_the_codes() -> None:

@@ -25,6 +25,7 @@ EXAMPLE = Labels(
     alertmanagers=("prod",),
     apps=("ops",),
     body_reasons=("first", "repeat", "duplicate"),
+    truth_reasons=("gone", "suppressed"),
     decision_reasons=("first", "unchanged"),
     retry_reasons=("timeout",),
     rejection_reasons=("target",),

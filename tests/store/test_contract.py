@@ -5,6 +5,7 @@ from tests.store.contract_history import Histories
 from tests.store.contract_later import Leases, Lives, Routes
 from tests.store.contract_policy import Policies
 from tests.store.contract_storm import Accounts, Fallbacks, Storms
+from tests.store.contract_truth import Truths
 
 
 class TestBodies(Bodies):
@@ -53,3 +54,7 @@ class TestAccounts(Accounts):
 
 class TestPolicies(Policies):
     """Promise 6, for what the policy permits."""
+
+
+class TestTruths(Truths):
+    """Promise 14."""

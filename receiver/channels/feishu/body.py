@@ -15,6 +15,7 @@ from receiver.channels.feishu.parts import grid, joined, markdown, row
 from receiver.channels.feishu.people_lines import people_lines
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.text import span
+from receiver.channels.feishu.truth_lines import truth_lines
 from receiver.domain.incident import flapping
 from receiver.domain.reason import CardReason, State
 from receiver.phrases import Phrase, Said, say
@@ -67,6 +68,7 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
         *_asides(view),
         *past_lines(view.incident),
         *people_lines(view, facts, detail.silences),
+        *truth_lines(view, facts, detail.silences),
         *grid(_cells(view, facts, detail.labels)),
         *_links(draft, Bounds(detail.links, detail.url)),
         *panels,
@@ -158,8 +160,11 @@ def _counts(view: View, facts: Facts) -> Said:
     found: list[Said] = []
     if facts.firing:
         found.append(say(Phrase.FIRING_COUNT, count=facts.firing))
-    if facts.resolved or not facts.firing:
-        found.append(say(Phrase.RESOLVED_COUNT, count=facts.resolved))
+    resolved = facts.resolved - facts.gone
+    if resolved or not (facts.firing or facts.gone):
+        found.append(say(Phrase.RESOLVED_COUNT, count=resolved))
+    if facts.gone and not view.incident.heirs:
+        found.append(say(Phrase.GONE_COUNT, count=facts.gone))
     if facts.muted:
         found.append(say(Phrase.MUTED_COUNT, count=facts.muted))
     counted = joined(found, " · ")

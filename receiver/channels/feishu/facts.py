@@ -8,7 +8,7 @@ from receiver.channels.base import View
 from receiver.channels.templates import ALERTS_GIVEN
 from receiver.domain.alert import shown_labels
 from receiver.domain.card import Rung
-from receiver.domain.incident import Incident, Kind, Member, muting, state
+from receiver.domain.incident import Incident, Kind, Member, state, suppressed
 from receiver.domain.reason import CardReason, State
 
 LISTED_MOST = 200  # more lines than this never fit
@@ -43,6 +43,7 @@ class Facts(NamedTuple):
     common: dict[str, str]
     where: tuple[str, ...]
     shared_summary: bool
+    gone: int  # of the resolved, those that their source only reports no more
     covered: bool  # every firing alert has a silence that mutes it, or was asked for
 
     @property
@@ -135,14 +136,13 @@ def gather(view: View) -> Facts:
         common=common,
         where=_where(incident, common),
         shared_summary=shown.summary is not None,
+        gone=sum(member.gone and not member.firing for member in view.members),
         covered=firing.count > 0 and _covered(incident, view.members),
     )
 
 
 def _muted(incident: Incident, members: Iterable[Member]) -> int:
-    if not any(silence.mutes for silence in incident.silences):
-        return 0
-    return sum(1 for member in members if member.firing and muting(incident, member.labels))
+    return sum(1 for member in members if member.firing and suppressed(incident, member))
 
 
 def _covered(incident: Incident, members: Iterable[Member]) -> bool:

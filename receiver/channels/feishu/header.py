@@ -9,7 +9,7 @@ from receiver.channels.feishu.parts import plain_text, text_tag, words
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.text import plain
 from receiver.channels.templates import Said as Made
-from receiver.domain.incident import Incident, flapping
+from receiver.domain.incident import Ending, Incident, flapping, muting
 from receiver.domain.reason import CardReason, State
 from receiver.domain.severity import CRITICAL
 from receiver.phrases import Phrase, Said, say, severity
@@ -29,6 +29,7 @@ _STATES = {
     State.RESOLVED: Phrase.RESOLVED,
     State.NOTE: Phrase.NOTE,
 }
+_ENDINGS = {Ending.GONE: Phrase.GONE, Ending.SUPERSEDED: Phrase.SUPERSEDED}
 _COLOURS = {State.ACKNOWLEDGED: "blue", State.SUPPRESSED: "grey", State.RESOLVED: "green"}
 _TAG_COLOURS = {
     State.ACKNOWLEDGED: "blue",
@@ -82,7 +83,23 @@ def state_words(view: View, facts: Facts) -> Said:
     handled = incident.ack is None and incident.handled is not None
     if facts.state is State.ACKNOWLEDGED and handled:
         return say(Phrase.HANDLED)
+    if incident.closed_at is not None and incident.ending in _ENDINGS:
+        return say(_ENDINGS[incident.ending])
+    if facts.state is State.SUPPRESSED:
+        return say(_suppression(view))
     return say(_STATES[facts.state])
+
+
+def _suppression(view: View) -> Phrase:
+    """Return the word for what mutes all that fires: silences, where there is one."""
+    incident = view.incident
+    held = [member.held for member in view.members if member.firing and member.held]
+    silenced = any(one.silences for one in held) or any(
+        muting(incident, member.labels) for member in view.members if member.firing
+    )
+    if silenced or not held:
+        return Phrase.SUPPRESSED
+    return Phrase.INHIBITED if any(one.inhibitors for one in held) else Phrase.MUTED
 
 
 def _preview(view: View, facts: Facts, title: Said) -> Said:
@@ -91,7 +108,10 @@ def _preview(view: View, facts: Facts, title: Said) -> Said:
         key = Phrase.PREVIEW_NOTE
     elif facts.state is State.RESOLVED:
         late = view.reason is CardReason.LATE
-        key = Phrase.PREVIEW_LATE if late else Phrase.PREVIEW_RESOLVED
+        ended = Phrase.PREVIEW_RESOLVED
+        if view.incident.ending in _ENDINGS:
+            ended = Phrase.PREVIEW_ENDED
+        key = Phrase.PREVIEW_LATE if late else ended
     places = " · ".join(plain(place, PLACE_LIMIT) for place in facts.where)
     where = f" · {places}" if places else ""
     name, stands = severity_words(facts), state_words(view, facts)
@@ -124,12 +144,18 @@ def severity_words(facts: Facts) -> Said:
 
 def colour(view: View, facts: Facts) -> str:
     """Return the header's colour: the state, and for what fires its severity."""
+    if _is_superseded(view):
+        return "grey"  # it goes on elsewhere: nothing is well
     if facts.state in _COLOURS:
         return _COLOURS[facts.state]
     if view.incident.rank <= CRITICAL:
         return "red"
     mildest = view.incident.rank >= len(view.scale.order) - 1
     return "blue" if facts.state is State.NOTE and mildest else "orange"
+
+
+def _is_superseded(view: View) -> bool:
+    return view.incident.closed_at is not None and view.incident.ending is Ending.SUPERSEDED
 
 
 def header(view: View, facts: Facts, said: Speech) -> Json:
@@ -151,7 +177,10 @@ def _tags(view: View, facts: Facts) -> list[Json]:
     over = facts.state is State.RESOLVED
     tags = [text_tag(severity_words(facts), "neutral" if over else firing)]
     if facts.state is not State.NOTE:
-        tags.append(text_tag(state_words(view, facts), _TAG_COLOURS.get(facts.state, firing)))
+        hue = "neutral" if _is_superseded(view) else _TAG_COLOURS.get(facts.state, firing)
+        tags.append(text_tag(state_words(view, facts), hue))
+    if view.incident.stale_since and not over:
+        tags.append(text_tag(say(Phrase.STALE), "yellow"))
     if view.reason is CardReason.LATE:
         tags.append(text_tag(say(Phrase.LATE), "purple"))
     if flapping(view.incident, view.now):

@@ -9,7 +9,7 @@ from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import markdown, panel
 from receiver.channels.feishu.size import Json
 from receiver.domain.alert import shown_labels
-from receiver.domain.incident import Member, muting
+from receiver.domain.incident import Member, suppressed
 from receiver.domain.severity import CRITICAL, SeverityScale
 from receiver.phrases import Phrase, Said, say
 
@@ -96,14 +96,14 @@ def _line(view: View, facts: Facts, member: Member) -> str:
     at = member.since if member.firing else ended
     time = moment(at, day=view.now - at > TODAY)
     if not member.firing:
-        return f"✅ ~~{name}~~ {grey(time)}"
+        return f"{'➖' if member.gone else '✅'} ~~{name}~~ {grey(time)}"
     said = "" if facts.shared_summary else short(headline(member), SAID_LIMIT)
     head = f"{_mark(view, member)} {name} {grey(time)}"
     return f"{head} · {said}" if said else head
 
 
 def _mark(view: View, member: Member) -> str:
-    if muting(view.incident, member.labels):
+    if suppressed(view.incident, member):
         return "🔕"
     return severity_mark(member.rank, view.scale)
 

@@ -50,6 +50,12 @@ _SCOPES = {
 }
 
 
+_ELSEWHERE = {
+    SilenceState.ACTIVE: Phrase.SILENCE_ELSEWHERE,
+    SilenceState.EXPIRED: Phrase.SILENCE_OVER_ELSEWHERE,
+}
+
+
 def name_of(actor: Actor) -> str:
     """Return a person's name, escaped."""
     return short(actor.label, NAME_LIMIT) or "?"
@@ -129,6 +135,8 @@ def _silence(silence: Silence, *, fires: bool) -> list[Json]:
         say(phrase, who=who, until=until.en_us, scope=scope.en_us).en_us,
     )
     parts: list[Said | str] = [joined((mark, said), " ")]
+    if silence.elsewhere and silence.state in _ELSEWHERE:
+        parts[0] = joined((parts[0], say(_ELSEWHERE[silence.state])), " · ")
     if silence.problem:
         problem = short(silence.problem, PROBLEM_LIMIT)
         kept = Phrase.SILENCE_UNEXTENDED if silence.unextended else Phrase.SILENCE_KEPT

@@ -12,7 +12,7 @@ from receiver.channels.feishu.silence_form import (
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.value import action_value
 from receiver.domain.action import ActionKind
-from receiver.domain.incident import Kind, muting
+from receiver.domain.incident import Kind, suppressed
 from receiver.domain.proposal import Proposal
 from receiver.domain.silence import DURATIONS, HOUR, RESOLVED, Silence, SilenceState
 from receiver.phrases import Phrase, Said, say
@@ -88,7 +88,7 @@ def over_lately(view: View) -> Silence | None:
     if last is None or any(one.live for one in incident.silences):
         return None
     fires = any(
-        member.firing and last.covers(member.labels) and not muting(incident, member.labels)
+        member.firing and last.covers(member.labels) and not suppressed(incident, member)
         for member in view.members
     )
     return last if fires else None
