@@ -45,12 +45,12 @@ def _later(
         return silence
     if max(silence.ends_at, silence.wanted_end) <= now:
         return replace(silence, state=SilenceState.EXPIRED, ended_at=now)
-    if not silence.kept or now < _renews_at(known, silence):
+    if not silence.kept:
         return silence
     if not fires(silence):
         return replace(silence, state=SilenceState.EXPIRING, unwanted=True)
-    if silence.ends_at >= silence.keep_until:
-        return silence  # as long as it may be
+    if now < _renews_at(known, silence) or silence.ends_at >= silence.keep_until:
+        return silence
     return replace(
         silence,
         state=SilenceState.EXTENDING,

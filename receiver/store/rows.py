@@ -87,6 +87,8 @@ def keep_change(
         number = incident.id
         update_incident(db, incident)
     keep_members(db, number, change.members)
+    if any(one.kept for one in incident.silences) and not all(one.firing for one in change.members):
+        db.execute(sql.LAPSE_NOW, (number, now))  # a silence may be kept alive for nothing
     if change.forgotten:
         rows = [(number, fingerprint) for fingerprint in change.forgotten]
         db.executemany(sql.DROP_MEMBER, rows)

@@ -10,6 +10,7 @@ INCIDENT = "SELECT key, value FROM incidents WHERE id = ?"
 INSERT_INCIDENT = "INSERT INTO incidents (key, source, closed_at, value) VALUES (?, ?, ?, ?)"
 UPDATE_INCIDENT = "UPDATE incidents SET closed_at = ?, lapse_at = ?, value = ? WHERE id = ?"
 INCIDENTS_BEFORE = "SELECT id, value FROM incidents WHERE id < ? ORDER BY id DESC LIMIT ?"
+LAPSE_NOW = "UPDATE incidents SET lapse_at = ?2 WHERE id = ?1"
 LAPSING = "SELECT id FROM incidents WHERE lapse_at <= ? ORDER BY lapse_at LIMIT 100"
 NEXT_LAPSE = "SELECT MIN(lapse_at) FROM incidents WHERE lapse_at IS NOT NULL"
 OPEN_OF_SOURCE = (

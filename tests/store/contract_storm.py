@@ -68,12 +68,12 @@ async def balance(store: Store) -> dict[str, int]:
 
 
 async def press(
-    store: Store, digest: int, kind: ActionKind, *, revision: int, scope: str = ""
+    store: Store, digest: int, kind: ActionKind, *, revision: int, **more: str
 ) -> Acted:
     """Click on a digest's card."""
     (card,) = await store.cards(digest)
-    action = replace(click(kind, incident=digest, card=card.id), revision=revision, scope=scope)
-    return await store.act(action, NOW + MINUTE)
+    action = replace(click(kind, incident=digest, card=card.id), revision=revision, scope="")
+    return await store.act(replace(action, **more), NOW + MINUTE)  # type: ignore[arg-type]
 
 
 async def _posted(store: Store, outcome: Outcome) -> tuple[Sent, Outcome]:

@@ -4,6 +4,7 @@ from tests.store.contract import Bodies, Cards, Clicks, Records
 from tests.store.contract_history import Histories
 from tests.store.contract_later import Leases, Lives, Routes
 from tests.store.contract_policy import Policies
+from tests.store.contract_silence import Silences
 from tests.store.contract_storm import Accounts, Fallbacks, Storms
 from tests.store.contract_truth import Truths
 
@@ -58,3 +59,7 @@ class TestPolicies(Policies):
 
 class TestTruths(Truths):
     """Promise 14."""
+
+
+class TestSilences(Silences):
+    """Promises 1, 5 and 6, for silences that are previewed, kept alive or extended."""
