@@ -21,6 +21,7 @@ from receiver.callback.feishu import CallbackMeans, FeishuCallback
 from receiver.callback.silencing import Silencing
 from receiver.callback.streams import StreamMeans, Streams
 from receiver.channels.feishu.stream_wire import open_wire
+from receiver.charting import Charting
 from receiver.config import BadConfig, Config, load
 from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
@@ -82,6 +83,9 @@ class App:
             wait=lambda ms: world.pause(ms / 1000),
         )
         self.parts: Parts = assembly.build(config, self._tools, None)
+        self._charting = Charting(
+            config, now=world.now, metrics=self.metrics, tracing=self.tracing, logs=logs
+        )
         self._stack = contextlib.AsyncExitStack()
         self._acquaintance = Acquaintance(lambda: self.parts, world.pause, world.sleep)
         self._reloading = asyncio.Lock()
@@ -151,6 +155,7 @@ class App:
         self._retire(old)
         self._loaded()
         self._duty.adopt(fresh)
+        self._charting.adopt(fresh)
         self._acquaintance.hurry()
         self._streams.adopt(assembly.streams_of(fresh))
         self._reconciler.reload()
@@ -294,6 +299,7 @@ class App:
             tell=self._operators.tell,
             operators=self._operators_target,
             expand=self._duty.oncall.expand,
+            charts=self._charting.charts,
         )
         storms = Storms(
             store=store,
@@ -366,6 +372,7 @@ class App:
             raise OSError(f"{key}: cannot listen on {host}:{port}: {failure.strerror}") from failure
 
     async def _close_parts(self) -> None:
+        await self._charting.close()
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
@@ -411,6 +418,7 @@ class App:
             setting=lambda: self.parts.setting,
             log=self._logs("callback"),
             lists=self._duty.lists_of,
+            chart=self._charting.charts.known,
         )
         return CallbackMeans(
             apps=lambda: self.parts.apps,

@@ -17,6 +17,7 @@ from receiver.channels.base import Channel, Directory, View, split_target
 from receiver.channels.templates import Templates
 from receiver.domain.action import Action, Verdict, told
 from receiver.domain.card import ANSWER_WITHIN
+from receiver.domain.chart import Chart, NoChart
 from receiver.domain.digest import source
 from receiver.domain.policy import Policy
 from receiver.domain.reason import ActionReason, CardReason
@@ -26,6 +27,11 @@ from receiver.store.base import Acted, Snapshot, Store, StoreError
 from receiver.telemetry.metrics import Metrics
 
 _UNKNOWN_CARD = Verdict(reason=ActionReason.UNKNOWN_CARD)
+
+
+def no_chart(incident: int) -> Chart | NoChart | None:  # noqa: ARG001
+    """Know no chart."""
+    return None
 
 
 class Reply(NamedTuple):
@@ -60,6 +66,7 @@ class Desk:
     setting: Callable[[], Setting]  # of the configuration in force
     log: FilteringBoundLogger
     lists: ListsOf = on_no_list
+    chart: Callable[[int], Chart | NoChart | None] = no_chart  # at hand, without waiting
 
     async def answer(self, action: Action, channel: Channel) -> Reply:
         """Apply a click and say what became of it."""
@@ -147,6 +154,7 @@ class Desk:
             source_url=setting.source_urls(_source(snapshot)),
             templates=setting.templates,
             silences=setting.silences,
+            chart=self.chart(snapshot.incident.id),
             digest=snapshot.digest,
         )
         try:

@@ -10,6 +10,7 @@ from receiver.domain.card import (
     Card,
     Rung,
 )
+from receiver.domain.chart import Chart, NoChart
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Member
 from receiver.domain.outcome import Outcome
@@ -42,6 +43,7 @@ class View:
     console_url: str = ""  # where the whole list can be read; empty while there is no such page
     templates: Templates = Templates()  # noqa: RUF009  (never changes)
     silences: SilenceRules = SilenceRules()  # noqa: RUF009  (never changes)
+    chart: Chart | NoChart | None = None  # None where there is nothing to draw
     digest: Digest | None = None  # what the incident shows in the place of alerts of its own
 
 

@@ -48,6 +48,7 @@ from receiver.config.values import (
     Flapping,
     LinkConfig,
     LinkName,
+    PrometheusConfig,
     Route,
     Server,
     Silences,
@@ -135,13 +136,13 @@ def _check_server(values: Mapping[str, Any], place: Place) -> None:
         place.note_at("ops_listen", cure, f"'{ops}'")
 
 
-def _check_alertmanager(values: Mapping[str, Any], place: Place) -> None:
+def _check_access(values: Mapping[str, Any], place: Place) -> None:
     if values.get("basic_auth") is not None and values.get("bearer_token") is not None:
         place.note_at("basic_auth", "keep one of basic_auth and bearer_token", "both")
-    if values.get("tls") is not None and any(
-        url.startswith("http:") for url in values.get("urls", ())
-    ):
-        place.note_at("tls", "use https in urls, or remove tls", "urls without TLS")
+    key = "url" if "url" in values else "urls"
+    urls = (values["url"],) if key == "url" else values.get(key, ())
+    if values.get("tls") is not None and any(url.startswith("http:") for url in urls):
+        place.note_at("tls", f"use https in {key}, or remove tls", f"{key} without TLS")
     names = [name.lower() for name, _ in values.get("headers", ())]
     if "authorization" in names:
         place.note_at("headers", "use basic_auth or bearer_token", "an Authorization header")
@@ -188,6 +189,17 @@ TLS = section(
     },
     check_tls,
 )
+PROMETHEUS = section(
+    PrometheusConfig,
+    {
+        "url": PEER_URL,
+        "basic_auth": BASIC_AUTH,
+        "bearer_token": TOKEN,
+        "headers": HEADERS,
+        "tls": TLS,
+    },
+    _check_access,
+)
 ALERTMANAGER = section(
     AlertmanagerSource,
     {
@@ -203,8 +215,9 @@ ALERTMANAGER = section(
         "warm_up": duration(0, HOUR),
         "stale_after": duration(5 * SECOND, DAY),
         "external_url": PLAIN_URL,
+        "prometheus": PROMETHEUS,
     },
-    _check_alertmanager,
+    _check_access,
 )
 AGENT = section(
     AgentSource,

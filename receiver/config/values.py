@@ -106,6 +106,17 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrometheusConfig:
+    """Where a source's alerts are computed: asked for the charts of cards."""
+
+    url: str
+    basic_auth: BasicAuth | None = None
+    bearer_token: Secret | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # values may be secret
+    tls: TlsFiles | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertmanagerSource:
     """One Alertmanager cluster: who may post as it, and how it is asked."""
 
@@ -121,6 +132,7 @@ class AlertmanagerSource:
     external_url: str = ""
     kind: str = ALERTMANAGER
     tls: TlsFiles | None = None
+    prometheus: PrometheusConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

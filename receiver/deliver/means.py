@@ -8,6 +8,7 @@ from structlog.typing import FilteringBoundLogger
 from receiver.channels.base import Channel
 from receiver.channels.templates import Templates
 from receiver.deliver.budget import Ledger
+from receiver.deliver.charts import Charts
 from receiver.deliver.news import Tell, tell_nobody
 from receiver.domain.severity import SeverityScale
 from receiver.domain.silence import SilenceRules
@@ -57,3 +58,4 @@ class Means:
     tell: Tell = tell_nobody
     operators: Callable[[], str] = no_target
     expand: Callable[[Sequence[str]], tuple[str, ...]] = as_written
+    charts: Charts | None = None

@@ -92,6 +92,7 @@ class Worker:
             return False
         if await self._saved(work, work.step, channel, critical=due.rank <= CRITICAL):
             return False
+        await self._chart(work, work.step)
         card = work.card
         exact = self._limits(channel, card)
         now = means.now()  # while the store was asked, other calls were answered
@@ -103,6 +104,15 @@ class Worker:
         means.metrics.delivery.decisions.of(channel.kind, work.step.reason).inc()
         await self._call(work, work.step, channel, exact)
         return True
+
+    async def _chart(self, work: Work, step: Calling) -> None:
+        """Have the chart at hand where a card is drawn: before anything is decided of the call."""
+        attempt = work.card.attempt
+        drawn_before = isinstance(step, Create) and attempt is not None and attempt.ambiguous
+        if self._means.charts is None or isinstance(step, Reply) or drawn_before:
+            return
+        snapshot = work.snapshot
+        await self._means.charts.prepare(snapshot.incident, snapshot.members)
 
     async def _saved(self, work: Work, step: Calling, channel: Channel, *, critical: bool) -> bool:
         """Save a call where the month has few left: the card moves to its fallback, or waits."""
@@ -283,6 +293,7 @@ class Worker:
             source_url=outlets.source_urls.get(incident.source, ""),
             templates=outlets.templates,
             silences=outlets.silences,
+            chart=None if self._means.charts is None else self._means.charts.known(incident.id),
             digest=work.snapshot.digest,
         )
 

@@ -10,7 +10,7 @@ from receiver.doctor.apps import examine_app
 from receiver.doctor.bots import examine_bot
 from receiver.doctor.finding import Finding, fail, ok, unknown
 from receiver.doctor.kit import Kit
-from receiver.doctor.sources import examine_source
+from receiver.doctor.sources import examine_prometheus, examine_source
 from receiver.store.base import Unusable
 from receiver.store.file import check as check_store
 
@@ -42,6 +42,7 @@ def _examinations(kit: Kit) -> Iterator[Awaitable[list[Finding]]]:
             yield examine_bot(kit, entry)
     for source in kit.config.alertmanagers:
         yield examine_source(source)
+        yield examine_prometheus(kit, source)
 
 
 def _here(config: Config, path: Path) -> list[Finding]:

@@ -10,9 +10,11 @@ from receiver.alertmanager.peer import Peer, peers_of
 from receiver.assembly import source_of, tls_of
 from receiver.channels.feishu.content import UNREADABLE
 from receiver.channels.feishu.http import Answer, Request, exchange, explain
+from receiver.charting import server_of
 from receiver.config import AlertmanagerSource
 from receiver.doctor.finding import Finding, fail, ok, unknown
-from receiver.doctor.kit import TIMEOUTS
+from receiver.doctor.kit import TIMEOUTS, Kit
+from receiver.domain.chart import MINUTE, Span, Unasked
 
 OLDEST = (0, 25)
 _OK = 200
@@ -39,6 +41,25 @@ async def examine_source(entry: AlertmanagerSource) -> list[Finding]:
         for peer in peers_of(source_of(entry)):
             found += await _peer(http, f"{where} {peer.base}", peer)
     return found
+
+
+async def examine_prometheus(kit: Kit, entry: AlertmanagerSource) -> list[Finding]:
+    """Ask a source's Prometheus for something that each one knows."""
+    if entry.prometheus is None:
+        return []
+    where = f"prometheus of {entry.name}"
+    now = kit.world.now()
+    server = server_of(entry.name, entry.prometheus, kit.tracing)
+    try:
+        found = await server.query_range("vector(1)", Span(now - MINUTE, now, MINUTE))
+    finally:
+        await server.close()
+    if isinstance(found, Unasked):
+        cure = "check its url, credentials and headers, or take prometheus out of the source"
+        return [fail(where, f"it cannot be asked ({found.detail})", cure)]
+    if not found:
+        return [unknown(where, "it answers, and without a value", "check that it is a Prometheus")]
+    return [ok(where, "it answers queries")]
 
 
 async def _peer(http: httpx.AsyncClient, where: str, peer: Peer) -> list[Finding]:

@@ -83,6 +83,15 @@ class Phrase(StrEnum):
     INHIBITED_BY = "inhibited_by"
     MUTED_BY = "muted_by"
     STALE_LONG = "stale_long"
+    # the chart
+    CHART = "chart"
+    CHART_HIDDEN = "chart_hidden"
+    CHART_OMITTED = "chart_omitted"
+    CHART_SLOW = "chart_slow"
+    CHART_FAILED = "chart_failed"
+    CHART_EMPTY = "chart_empty"
+    CHART_BUSY = "chart_busy"
+    CHART_NO_ROOM = "chart_no_room"
     # links
     LINK_RUNBOOK = "link_runbook"
     LINK_DASHBOARD = "link_dashboard"

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disabl
 from prometheus_client.exposition import choose_encoder
 
 from receiver.telemetry.callback_metrics import Callbacks
+from receiver.telemetry.chart_metrics import Charts
 from receiver.telemetry.delivery_metrics import Channels, Delivery
 from receiver.telemetry.families import Builder
 from receiver.telemetry.ingest_metrics import Ingest
@@ -80,6 +81,7 @@ class Metrics:
         self.build_info.labels(build.version, build.python, build.sqlite).set(1)
         self.ingest = Ingest(builder, labels)
         self.delivery = Delivery(builder, labels)
+        self.charts = Charts(builder, labels)
         self.channels = Channels(builder, labels)
         self.callbacks = Callbacks(builder, labels)
         self.oncall = OnCall(builder, labels)
@@ -97,6 +99,7 @@ class Metrics:
         self.oncall.grow(labels)
         self.streams.grow(labels)
         self.reconciling.grow(labels)
+        self.charts.grow(labels)
 
     def observe_store(self, figures: StoreFigures) -> None:
         """Set the gauges that mirror the store; called at each scrape with a fresh snapshot."""

@@ -18,6 +18,7 @@ from receiver.config import (
     Flapping,
     LinkConfig,
     LinkName,
+    PrometheusConfig,
     RateLimit,
     Route,
     Secret,
@@ -53,6 +54,7 @@ alertmanagers:
     basic_auth: {username: me, password: pass word}
     headers: {X-Scope-OrgID: team-a}
     reconcile_every: 1m
+    prometheus: {url: "http://p:9090/x", bearer_token: query, headers: {X-Scope-OrgID: a}}
     external_url: https://am.example.com
   - {name: two, urls: ["http://[::1]:9093"], webhook_token: x, bearer_token: bearer}
 agents:
@@ -109,6 +111,11 @@ READ = Config(
             headers=(("X-Scope-OrgID", "team-a"),),
             reconcile_every=60_000,
             external_url="https://am.example.com",
+            prometheus=PrometheusConfig(
+                url="http://p:9090/x",
+                bearer_token=Secret("query"),
+                headers=(("X-Scope-OrgID", "a"),),
+            ),
         ),
         AlertmanagerSource(
             name="two",

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from receiver.channels.base import View
+from receiver.channels.feishu.chart import chart_part
 from receiver.channels.feishu.controls import acts, controls, owner_button
 from receiver.channels.feishu.facts import Facts, description, headline, key_labels
 from receiver.channels.feishu.frame import fact, foot, link_row, mentions, moved, note, whole
@@ -38,9 +39,10 @@ class Detail(NamedTuple):
     url: int  # characters of the longest address
     silences: int
     note: bool = False  # say that the card is shortened
+    chart: bool = False
 
 
-WHOLE = Detail(200, 900, 14, 6, 20, 8, 1_500, 3)
+WHOLE = Detail(200, 900, 14, 6, 20, 8, 1_500, 3, chart=True)
 FEWER = Detail(10, 400, 8, 4, 10, 6, 1_000, 2)
 TIGHT = Detail(3, 160, 3, 2, 4, 3, 400, 1, note=True)
 MINIMAL_URL = 400
@@ -70,6 +72,7 @@ def body(draft: Draft, detail: Detail) -> tuple[Json, Json | None]:
         *people_lines(view, facts, detail.silences),
         *truth_lines(view, facts, detail.silences),
         *grid(_cells(view, facts, detail.labels)),
+        *chart_part(view, fits=detail.chart),
         *_links(draft, Bounds(detail.links, detail.url)),
         *panels,
         *_notes(draft.said, shortened=detail.note),

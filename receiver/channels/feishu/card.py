@@ -43,7 +43,7 @@ __all__ = [
 LEFT_OUT_BYTES = 800
 LINKED_TIMES = 3  # such a text stands in a card: by itself, and in each language
 _STEPS = {
-    Rung.WHOLE: (WHOLE, FEWER._replace(note=True), TIGHT),
+    Rung.WHOLE: (WHOLE, WHOLE._replace(chart=False), FEWER._replace(note=True), TIGHT),
     Rung.FEWER: (FEWER, TIGHT),
 }
 
