@@ -33,6 +33,7 @@ from receiver.duty import Duty
 from receiver.ingest.agents import Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
+from receiver.ingest.events import EventsWebhook
 from receiver.ingest.operators import Operators
 from receiver.ops import Ops, OpsMeans
 from receiver.ops.conservation import CheckMeans, Conservation
@@ -402,6 +403,7 @@ class App:
         self._callback = FeishuCallback(self._callback_means(store))
         table: tuple[tuple[str, Handler, tuple[str, ...]], ...] = (
             ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ("POST", "PUT")),
+            ("/webhooks/alertmanager/{source}/events", EventsWebhook(tools), ("POST",)),
             ("/webhooks/agents/{agent}", AgentWebhook(tools, self._agents), ("POST",)),
             ("/callbacks/feishu/{app}", self._callback, ("POST",)),
         )

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from receiver.telemetry.families import OTHER, Builder
-from receiver.telemetry.labels import ALERT_STATUSES, WEBHOOK_OUTCOMES, Labels
+from receiver.telemetry.labels import (
+    ALERT_STATUSES,
+    EVENT_OUTCOMES,
+    EVENTS,
+    WEBHOOK_OUTCOMES,
+    Labels,
+)
 
 # Edges stand where a rule or a goal asks: 20 ms for a webhook at 64 connections.
 WEBHOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -40,9 +46,22 @@ class Ingest:
         self.quarantined = build.counter(
             "receiver_quarantined", "Bodies kept aside because they could not be applied.", sources
         )
+        of_alertmanager = {"source": labels.alertmanagers}
+        self.event_requests = build.counter(
+            "receiver_event_requests",
+            "Posts of Alertmanager's event recorder, by what became of them.",
+            {**of_alertmanager, "outcome": EVENT_OUTCOMES},
+        )
+        self.events = build.counter(
+            "receiver_events",
+            "Events that Alertmanager recorded, by what happened.",
+            {**of_alertmanager, "event": EVENTS},
+        )
 
     def grow(self, labels: Labels) -> None:
         """Admit the sources of a new configuration."""
         for counter in (self.requests, self.alerts, self.bodies, self.quarantined):
             counter.grow("source", labels.sources)
         self.duration.grow("source", labels.sources)
+        for told in (self.event_requests, self.events):
+            told.grow("source", labels.alertmanagers)

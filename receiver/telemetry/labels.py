@@ -30,6 +30,20 @@ ACTIONS = (
 ACTION_OUTCOMES = ("done", "requested", "refused", "failed", "repeated", "late")
 REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long")
 SILENCE_OUTCOMES = ("created", "failed", "expired", "extended", "recovered")
+EVENT_OUTCOMES = ("accepted", "unauthorized", "malformed", "too_large")
+EVENTS = (
+    "alert_created",
+    "alert_grouped",
+    "alert_resolved",
+    "alertmanager_shutdown_event",
+    "alertmanager_startup_event",
+    "inhibition_muted_alert",
+    "notification",
+    "other",
+    "silence_created",
+    "silence_muted_alert",
+    "silence_updated",
+)
 ALERTMANAGER_CALLS = (
     "create_silence",
     "get_silences",

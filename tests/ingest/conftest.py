@@ -17,6 +17,7 @@ from receiver.domain.reason import BodyReason
 from receiver.ingest.agents import AgentGate, Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook, Tools
 from receiver.ingest.door import Doors, Gate
+from receiver.ingest.events import EventsWebhook
 from receiver.store.base import Snapshot
 from receiver.store.sqlite import SqliteStore
 from receiver.telemetry.logs import build_logging
@@ -55,6 +56,7 @@ class Stage:
     log: io.BytesIO
     webhook: AlertmanagerWebhook | None = None
     told: list[tuple[str, str, str]] = field(default_factory=list)
+    hurried: list[str] = field(default_factory=list)
     now: int = NOW
     woken: int = 0
 
@@ -120,7 +122,11 @@ async def serving(folder: Path) -> AsyncIterator[Stage]:
     """Serve the webhooks on a new store in a folder."""
     engine = SqliteEngine(path=folder / "receiver.db")
     registry = CollectorRegistry()
-    labels = Labels(sources=(*SOURCES, "helper", "short"), body_reasons=tuple(BodyReason))
+    labels = Labels(
+        sources=(*SOURCES, "helper", "short"),
+        alertmanagers=SOURCES,
+        body_reasons=tuple(BodyReason),
+    )
     log = io.BytesIO()
     logs = build_logging("info", log)
     tracing = build_tracing({}, "0")
@@ -150,11 +156,17 @@ async def serving(folder: Path) -> AsyncIterator[Stage]:
         timer=lambda: 0.0,
         wake=wake,
         tell=tell,
+        hurry=stage.hurried.append,
     )
     doors, told = gates(), agents()
     stage.webhook = webhook = AlertmanagerWebhook(tools)
     table = (
         ("/webhooks/alertmanager/{source}", webhook, ("POST", "PUT")),
+        (
+            "/webhooks/alertmanager/{source}/events",
+            EventsWebhook(tools),
+            ("POST",),
+        ),
         ("/webhooks/agents/{agent}", AgentWebhook(tools, lambda: told), ("POST",)),
     )
     app = tracing.middleware(application(table, logs("web")))
