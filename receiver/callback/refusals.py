@@ -32,6 +32,12 @@ def refusal_toast(ruling: Ruling, name_of: NameOf) -> Toast:
                 f"静默范围超出权限:必须包含标签 {labels}",
                 f"You may only silence what names {labels}: choose a narrower scope",
             )
+        case PolicyReason.OWN_REQUEST:
+            return Toast(
+                "error",
+                "不能批准自己的请求,需另一人批准",
+                "Nobody approves their own request: ask a colleague",
+            )
         case PolicyReason.TOO_LONG:
             return Toast(
                 "error",

@@ -16,6 +16,8 @@ _DONE: dict[ActionKind, Toast] = {
     ActionKind.CONFIRM_SILENCE: Toast("success", "已静默", "Silenced"),
     ActionKind.RESILENCE: Toast("success", "已静默", "Silenced"),
     ActionKind.UNSILENCE: Toast("success", "已解除静默", "Silence ended"),
+    ActionKind.APPROVE: Toast("success", "已批准", "Approved"),
+    ActionKind.DECLINE: Toast("success", "已拒绝,不会静默", "Declined: nothing is silenced"),
     ActionKind.RESOLVE: Toast("success", "已标记为已解决", "Resolved"),
     ActionKind.PREVIEW: Toast("info", "请核对卡片上的预览", "Look at the preview in the card"),
     ActionKind.CANCEL: Toast("info", "已取消,没有静默", "Cancelled: nothing is silenced"),
@@ -25,6 +27,11 @@ _SILENCE_REQUESTED = Toast(
     "info", "已请求静默,卡片将显示结果", "Silence requested; the card will show the outcome"
 )
 _REQUESTED: dict[ActionKind, Toast] = {
+    ActionKind.APPROVE: Toast(
+        "info",
+        "已批准,正在创建静默,卡片将显示结果",
+        "Approved: the silence is being made; the card will show the outcome",
+    ),
     ActionKind.SILENCE: _SILENCE_REQUESTED,
     ActionKind.CONFIRM_SILENCE: _SILENCE_REQUESTED,
     ActionKind.RESILENCE: _SILENCE_REQUESTED,
@@ -93,6 +100,24 @@ _REASONS: dict[ActionReason, Toast] = {
     ),
     ActionReason.ALREADY_KEPT: Toast(
         "info", "该静默会持续到恢复,无需延长", "It lasts until resolved: nothing to extend"
+    ),
+    ActionReason.AWAITS_APPROVAL: Toast(
+        "info",
+        "静默范围较大,需另一人在 15 分钟内在卡片上批准",
+        "So broad a silence needs a second person: somebody may approve it here for 15 minutes",
+    ),
+    ActionReason.ALREADY_ASKED: Toast(
+        "warning",
+        "已有一个静默等待批准,请先处理",
+        "Another silence awaits approval: somebody must answer that first",
+    ),
+    ActionReason.NOTHING_ASKED: Toast(
+        "info", "该请求已被处理或已过期", "Nothing awaits approval here any more"
+    ),
+    ActionReason.OWN_REQUEST: Toast(
+        "error",
+        "不能批准自己的请求,需另一人批准",
+        "Nobody approves their own request: ask a colleague",
     ),
     # Without the ruling, whose words are more exact.
     ActionReason.NOT_PERMITTED: Toast("error", "没有权限", "Not permitted by the policy"),
@@ -223,6 +248,8 @@ def _of_digest(kind: ActionKind, verdict: Verdict) -> Toast | None:
 
 
 _OUTCOMES = {
+    ActionReason.AWAITS_APPROVAL: "requested",
+    ActionReason.NOTHING_ASKED: "late",
     ActionReason.DONE: "done",
     ActionReason.STILL_FIRING: "done",
     ActionReason.JOINED: "done",

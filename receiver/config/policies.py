@@ -2,7 +2,7 @@
 
 import re
 
-from receiver.config.kinds import Kind, choice, duration, listed, pattern
+from receiver.config.kinds import Kind, choice, duration, integer, listed, pattern
 from receiver.config.place import Place
 from receiver.config.section import section
 from receiver.domain.matcher import Matcher
@@ -10,6 +10,7 @@ from receiver.domain.policy import CHAT, EVERYBODY, ON_CALL, Permission, Rule
 
 MINUTE = 60_000
 YEAR = 365 * 24 * 60 * MINUTE
+ALERTS_MOST = 1_000_000
 EVERYTHING = "all"
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _WHO = re.compile(
@@ -43,5 +44,6 @@ def rule_kind(matcher: Kind[Matcher]) -> Kind[Rule]:
             "may": listed(choice(*Permission, EVERYTHING), least=1, make=_all_of),
             "match": listed(matcher),
             "longest": duration(MINUTE, YEAR),
+            "broad": integer(0, ALERTS_MOST),
         },
     )

@@ -3,11 +3,27 @@
 from collections.abc import Iterator
 
 from receiver.config.values import Config, FeishuAppConfig, FeishuBotConfig, Route, Spread
+from receiver.domain.policy import Permission
 
 
 def warned(config: Config) -> tuple[str, ...]:
     """Return one sentence for each thing to look at."""
-    return (*_senders(config), *_routes(config), *_targets(config), *_quotas(config))
+    return (
+        *_approval(config),
+        *_senders(config),
+        *_routes(config),
+        *_targets(config),
+        *_quotas(config),
+    )
+
+
+def _approval(config: Config) -> Iterator[str]:
+    """Warn of broad silences that nobody could ever approve."""
+    if any(Permission.APPROVE in rule.may for rule in config.policy):
+        return
+    for number, rule in enumerate(config.policy):
+        if rule.broad is not None and Permission.SILENCE in rule.may:
+            yield f"policy[{number}].broad wants a second person, and no rule permits to approve"
 
 
 def _senders(config: Config) -> Iterator[str]:

@@ -27,6 +27,8 @@ class ActionKind(StrEnum):
     EXTEND = "extend"  # a silence
     RESILENCE = "resilence"  # what a silence muted that has ended
     RESOLVE = "resolve"
+    APPROVE = "approve"
+    DECLINE = "decline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Verdict:
     ruling: Ruling | None = None  # of the policy, where it refused: what would help
     refused: int = 0  # of a digest: the incidents that the policy kept from the clicker
     quiet: bool = False  # no card shows what changed
+    concerns: tuple[Silence, ...] = ()  # silences that the permission depends on, not begun by it
+    own: bool = False  # takes back what the clicker asked for, which needs no permission
 
 
 def raise_revision(incident: Incident, now: int, trace: str) -> Incident:

@@ -86,6 +86,7 @@ class Shown(NamedTuple):
     held: str = ""  # a digest of what mutes them besides the silences
     stale: bool = False
     superseded: bool = False
+    requests: tuple[str, ...] = ()  # what awaits a second person
 
 
 class Attempt(NamedTuple):
@@ -194,6 +195,7 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
         held=_held(incident, members),
         stale=bool(incident.stale_since) and incident.closed_at is None,
         superseded=incident.closed_at is not None and incident.ending is Ending.SUPERSEDED,
+        requests=tuple(one.id for one in incident.requests),
     )
 
 

@@ -3,21 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from receiver.domain import ownership
+from receiver.domain import approving, ownership
 from receiver.domain.action import Action, ActionKind, Verdict, done
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.reason import ActionReason
 from receiver.domain.silencing import decide_silence, request_shared, request_unsilence
 
+_AMONG_PEOPLE = {**ownership.DECISIONS, **approving.DECISIONS}
+
 
 def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
     """Decide what a click does to an incident; the source's own resolve beats any late click."""
     if known.closed_at is not None:
         return Verdict(reason=ActionReason.RESOLVED_ALREADY)
-    about_owners = ownership.DECISIONS.get(action.kind)
-    if about_owners is not None:
-        return about_owners(known, action, now)
+    among_people = _AMONG_PEOPLE.get(action.kind)
+    if among_people is not None:
+        return among_people(known, action, now)
     silenced = decide_silence(known, members, action, now)
     if silenced is not None:
         return silenced
@@ -35,6 +37,9 @@ def decide_digest(known: Incident, digest: Digest, action: Action, now: int) -> 
     """
     if known.closed_at is not None:
         return Verdict(reason=ActionReason.RESOLVED_ALREADY)
+    answer = approving.DECISIONS.get(action.kind)
+    if answer is not None:
+        return answer(known, action, now)
     match action.kind:
         case ActionKind.ACKNOWLEDGE:
             return done(ownership.joined(known, action, now), action, now)

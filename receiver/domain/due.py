@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from receiver.domain import keeping, ownership
+from receiver.domain import approving, keeping, ownership
 from receiver.domain.action import Verdict
 from receiver.domain.incident import Incident
 from receiver.domain.reason import ActionReason
@@ -20,18 +20,21 @@ def fall_due(known: Incident, now: int, fires: Callable[[Silence], bool] = alway
     ``fires`` says whether anything still fires that a silence mutes.
     """
     first = keeping.lapse(known, fires, now)
-    then = ownership.lapse(first.incident or known, now)
-    if then.incident is None:
+    after, lines = first.incident, first.lines
+    for decide in (ownership.lapse, approving.lapse):
+        verdict = decide(after or known, now)
+        if verdict.incident is not None:
+            after, lines = verdict.incident, (*lines, *verdict.lines)
+    if after is first.incident:
         return first
-    return Verdict(
-        reason=ActionReason.DONE,
-        incident=then.incident,
-        lines=(*first.lines, *then.lines),
-        silences=first.silences,
-    )
+    return Verdict(reason=ActionReason.DONE, incident=after, lines=lines, silences=first.silences)
 
 
 def next_due(incident: Incident) -> int | None:
     """Return when the clock must look at an incident again (Unix ms), or None."""
-    times = (keeping.next_lapse(incident), ownership.next_lapse(incident))
+    times = (
+        keeping.next_lapse(incident),
+        ownership.next_lapse(incident),
+        approving.next_lapse(incident),
+    )
     return min((time for time in times if time is not None), default=None)

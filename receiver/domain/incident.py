@@ -9,6 +9,7 @@ from receiver.domain.audit import Trail
 from receiver.domain.custody import Custody, Hold, Ownership
 from receiver.domain.proposal import Proposal
 from receiver.domain.reason import BodyReason, State
+from receiver.domain.request import Request
 from receiver.domain.severity import SeverityScale
 from receiver.domain.silence import Silence
 from receiver.domain.suppression import Held, Outside
@@ -154,6 +155,7 @@ class Incident(NamedTuple):
     ending: Ending = Ending.RESOLVED  # once it is closed
     heirs: tuple[int, ...] = ()  # the incidents that hold its alerts since it was superseded
     ancestors: tuple[int, ...] = ()  # those that it took over from
+    requests: tuple[Request, ...] = ()  # silences that await a second person
 
 
 class Line(NamedTuple):

@@ -1,7 +1,7 @@
 """Who may do what: the rules of the configuration, and whether they permit what a person asks."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -11,11 +11,12 @@ from receiver.domain.matcher import Matcher
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
 from receiver.domain.ruling import PERMITTED, PolicyReason, Ruling
-from receiver.domain.silence import Silence, SilenceState
+from receiver.domain.silence import Silence
 
 EVERYBODY = "all"
 CHAT = "chat:"
 ON_CALL = "oncall:"
+ALERT_NAME = "alertname"
 WHO_MOST = 20  # entries of the rules that a refusal names
 
 
@@ -27,6 +28,7 @@ class Permission(StrEnum):
     SILENCE = "silence"
     UNSILENCE = "unsilence"
     RESOLVE = "resolve"
+    APPROVE = "approve"  # what others may only ask for
 
 
 # What each action needs: a new kind of action is one line here.
@@ -43,23 +45,35 @@ PERMISSIONS: dict[ActionKind, Permission] = {
     ActionKind.EXTEND: Permission.SILENCE,
     ActionKind.RESILENCE: Permission.SILENCE,
     ActionKind.RESOLVE: Permission.RESOLVE,
+    ActionKind.APPROVE: Permission.APPROVE,
+    ActionKind.DECLINE: Permission.APPROVE,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What some people may do, to what all matchers accept; a silence lasts ``longest`` ms."""
+    """What some people may do, to what all matchers accept; a silence lasts ``longest`` ms.
+
+    A silence that mutes more than ``broad`` firing alerts, or names no ``alertname``, needs a
+    second person.
+    """
 
     who: tuple[str, ...]
     may: frozenset[Permission]
     matchers: tuple[Matcher, ...] = ()
     longest: int = 0  # 0 where any time is short enough
+    broad: int | None = None  # None where nobody else is needed
 
 
 class Policy(NamedTuple):
     """The rules in force; without any, everybody may do everything."""
 
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it matters how many alerts a silence would mute."""
+        return any(rule.broad is not None for rule in self.rules)
 
     @property
     def emails(self) -> frozenset[str]:
@@ -92,6 +106,7 @@ class Touched(NamedTuple):
     labels: tuple[dict[str, str], ...]
     silences: tuple[Silence, ...] = ()
     common: dict[str, str] = {}  # noqa: RUF012  (never mutated) # source and receiver
+    muting: int = 0  # the firing alerts that the silences would mute
 
 
 def touched(incident: Incident, members: Iterable[Member]) -> Touched:
@@ -109,9 +124,11 @@ def may(access: Access, asker: Asker, kind: ActionKind, what: Touched, now: int)
         return PERMITTED
     need = PERMISSIONS[kind]
     rules = [rule for rule in access.policy.rules if need in rule.may]
+    if need is Permission.APPROVE:  # that is what a broad silence needs
+        rules = [replace(rule, broad=None) for rule in rules]
     mine = [rule for rule in rules if _names(rule, asker, access)]
     ruling = _rule_on(mine, what, now)
-    if ruling.permitted:
+    if ruling.reason in (PolicyReason.PERMITTED, PolicyReason.NEEDS_APPROVAL):
         return ruling
     hoped = [rule for rule in rules if _may_name(rule, asker, access)]
     if _rule_on(hoped, what, now).permitted:
@@ -147,13 +164,19 @@ def _rule_on_silence(rules: Sequence[Rule], silence: Silence, what: Touched, now
     within = [rule for rule in within if _accepts(rule, pinned)]
     if not within:
         return Ruling(PolicyReason.TOO_WIDE, missing=min(missing, key=len))
-    return _rule_on_time(within, silence.latest - now)
+    return _rule_on_size(within, silence, what.muting, now)
 
 
-def _rule_on_time(rules: Sequence[Rule], lasts: int) -> Ruling:
-    if any(not rule.longest or lasts <= rule.longest for rule in rules):
+def _rule_on_size(rules: Sequence[Rule], silence: Silence, muting: int, now: int) -> Ruling:
+    lasts = silence.latest - now
+    brief = [rule for rule in rules if not rule.longest or lasts <= rule.longest]
+    if not brief:
+        return Ruling(PolicyReason.TOO_LONG, longest=max(rule.longest for rule in rules))
+    named = bool(dict(silence.matchers).get(ALERT_NAME))
+    narrow = [rule for rule in brief if rule.broad and named and muting <= rule.broad]
+    if narrow or any(rule.broad is None for rule in brief):
         return PERMITTED
-    return Ruling(PolicyReason.TOO_LONG, longest=max(rule.longest for rule in rules))
+    return Ruling(PolicyReason.NEEDS_APPROVAL)
 
 
 def _accepts(rule: Rule, labels: dict[str, str]) -> bool:
@@ -186,19 +209,6 @@ def _who(rules: Sequence[Rule], what: Touched) -> tuple[str, ...]:
     able = [rule for rule in rules if all(_accepts(rule, labels) for labels in what.labels)]
     found = dict.fromkeys(entry for rule in able for entry in rule.who)
     return tuple(found)[:WHO_MOST]
-
-
-def admit(access: Access, action: Action, verdict: Verdict, what: Touched, now: int) -> Verdict:
-    """Return the verdict if the rules permit what it changes, or else the refusal.
-
-    ``what`` is what the action touches; the silences that the verdict begins are added here.
-    """
-    if verdict.incident is None:
-        return verdict
-    begun = tuple(one for one in verdict.silences if one.state is not SilenceState.EXPIRING)
-    asker = Asker(action.actor, action.place.partition(":")[2])
-    ruling = may(access, asker, action.kind, what._replace(silences=begun), now)
-    return verdict if ruling.permitted else refused(action, ruling)
 
 
 def refused(action: Action, ruling: Ruling) -> Verdict:

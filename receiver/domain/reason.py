@@ -48,6 +48,7 @@ class CardReason(StrEnum):
     SOME_RESOLVED = "some_resolved"
     ALL_RESOLVED = "all_resolved"
     SUPERSEDED = "superseded"  # its group is another one since its route changed
+    APPROVAL = "approval"  # a second person is asked for, or has answered
     HANDLED = "handled"
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
@@ -119,6 +120,11 @@ class ActionReason(StrEnum):
     UNKNOWN_PERSON = "unknown_person"
     TOO_WIDE = "too_wide"
     TOO_LONG = "too_long"
+    OWN_REQUEST = "own_request"
+    # A broad silence, for which the policy wants a second person.
+    AWAITS_APPROVAL = "awaits_approval"
+    ALREADY_ASKED = "already_asked"
+    NOTHING_ASKED = "nothing_asked"
 
 
 class State(StrEnum):

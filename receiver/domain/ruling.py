@@ -12,6 +12,8 @@ class PolicyReason(StrEnum):
     UNKNOWN_PERSON = "unknown_person"  # a rule names an address that could not be looked up yet
     TOO_WIDE = "too_wide"  # the silence does not name the labels by which a rule permits it
     TOO_LONG = "too_long"
+    NEEDS_APPROVAL = "needs_approval"  # permitted, once a second person approves
+    OWN_REQUEST = "own_request"  # nobody is the second person of their own request
 
 
 class Ruling(NamedTuple):

@@ -102,6 +102,7 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.SILENCE_FAILED, now.marks.failed > last.marks.failed),
         (CardReason.SILENCED, bool(_holding(now) - set(last.silences))),
         (CardReason.UNSILENCED, now.silences != last.silences),
+        (CardReason.APPROVAL, now.requests != last.requests),
         (CardReason.HANDLED, now.handled != last.handled),
         (CardReason.LAPSED, now.marks.lapsed > last.marks.lapsed),
         (CardReason.HANDED_OVER, now.marks.handed > last.marks.handed),

@@ -158,6 +158,14 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.MORE_ALERTS: "… and {count} more",
         Phrase.CONFIRM_SILENCE: "Confirm the silence",
         Phrase.CANCEL: "Cancel",
+        Phrase.APPROVAL_ASKED: (
+            "**{who}** asks for a silence until {until}; it mutes {count} now."
+            " A second person must approve it until {by}"
+        ),
+        Phrase.APPROVE: "Approve silence",
+        Phrase.DECLINE: "Decline",
+        Phrase.CONFIRM_APPROVE: "Approve this silence?",
+        Phrase.CONFIRM_APPROVE_TEXT: "What the card names is muted until the time that it says.",
         Phrase.PREVIEW: "[{severity}] {title}{where} · {count} {state}",
         Phrase.PREVIEW_RESOLVED: "[resolved] {title}{where} · {count} in all",
         Phrase.PREVIEW_ENDED: "[{state}] {title}{where} · {count} in all",

@@ -153,6 +153,12 @@ class Phrase(StrEnum):
     MORE_ALERTS = "more_alerts"
     CONFIRM_SILENCE = "confirm_silence"
     CANCEL = "cancel"
+    # a silence that awaits a second person
+    APPROVAL_ASKED = "approval_asked"
+    APPROVE = "approve"
+    DECLINE = "decline"
+    CONFIRM_APPROVE = "confirm_approve"
+    CONFIRM_APPROVE_TEXT = "confirm_approve_text"
     # the previews, and the replies that call people
     PREVIEW = "preview"
     PREVIEW_RESOLVED = "preview_resolved"

@@ -147,6 +147,13 @@ ZH_CN: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.MORE_ALERTS: "… 另有 {count} 条",
         Phrase.CONFIRM_SILENCE: "确认静默",
         Phrase.CANCEL: "取消",
+        Phrase.APPROVAL_ASKED: (
+            "**{who}** 请求静默至 {until},现涉及 {count} 条告警;需另一人在 {by} 前批准"
+        ),
+        Phrase.APPROVE: "批准静默",
+        Phrase.DECLINE: "拒绝",
+        Phrase.CONFIRM_APPROVE: "批准此静默?",
+        Phrase.CONFIRM_APPROVE_TEXT: "将按卡片上所示范围和时间静默。",
         Phrase.PREVIEW: "[{severity}] {title}{where} · {count} 条{state}",
         Phrase.PREVIEW_RESOLVED: "[已恢复] {title}{where} · 共 {count} 条",
         Phrase.PREVIEW_ENDED: "[{state}] {title}{where} · 共 {count} 条",

@@ -11,6 +11,7 @@ import msgspec
 from receiver.domain.absorb import absorb, share
 from receiver.domain.action import Action, Verdict
 from receiver.domain.action import told as told_of
+from receiver.domain.admission import admit
 from receiver.domain.card import (
     AFTER_CLICK,
     ANSWER_WITHIN,
@@ -22,7 +23,7 @@ from receiver.domain.decide import decide
 from receiver.domain.due import fall_due
 from receiver.domain.history import recall
 from receiver.domain.incident import Change, Incident, Kind, Member, Notice, Rules
-from receiver.domain.policy import Access, admit, touched
+from receiver.domain.policy import Access, touched
 from receiver.domain.reason import ActionReason, BodyReason
 from receiver.domain.silence import Silence, SilenceState
 from receiver.domain.silencing import Conclusion, conclude
@@ -35,6 +36,7 @@ from receiver.store.gathering import act_on
 from receiver.store.gathering import share as share_silence
 from receiver.store.holders import Holders
 from receiver.store.rows import (
+    count_muting,
     keep_change,
     keep_incident,
     keep_lines,
@@ -165,7 +167,9 @@ def _judge(
     if snapshot.incident.kind is Kind.DIGEST:
         return act_on(db, snapshot.incident, action, now, access)
     verdict = decide(snapshot.incident, snapshot.members, action, now)
-    return admit(access, action, verdict, touched(snapshot.incident, snapshot.members), now)
+    what = touched(snapshot.incident, snapshot.members)
+    what = what._replace(muting=count_muting(db, access, verdict))
+    return admit(access, action, snapshot.incident, verdict, what, now)
 
 
 def _keep_action(db: Connection, action: Action, verdict: Verdict, now: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from receiver.domain.action import Action, ActionKind, Verdict
 from receiver.domain.action import raise_revision as raised
 from receiver.domain.action import told as told_of
+from receiver.domain.admission import admit
 from receiver.domain.card import (
     LEISURE,
     NO_DIGEST,
@@ -24,7 +25,7 @@ from receiver.domain.digest import (
 from receiver.domain.digest import gather as drawn
 from receiver.domain.incident import Incident, Kind, Line, Placement
 from receiver.domain.ownership import is_owned, released
-from receiver.domain.policy import FREE, Access, Touched, admit, touched
+from receiver.domain.policy import FREE, Access, Touched, touched
 from receiver.domain.reason import ActionReason
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import Silence
@@ -35,6 +36,7 @@ from receiver.store import statements as sql
 from receiver.store.base import Gathering, Load, Snapshot
 from receiver.store.codec import decode_card, decode_gathered, encode, group_digest
 from receiver.store.rows import (
+    count_muting,
     insert_incident,
     keep_incident,
     keep_lines,
@@ -295,7 +297,9 @@ def act_on(
             return Verdict(reason=ActionReason.ALREADY_ACKNOWLEDGED, left=left)
     else:
         left = len(clicked.gathered)
-        verdict = admit(access, action, verdict, _touched(db, clicked, verdict.incident), now)
+        what = _touched(db, clicked, verdict.incident)
+        what = what._replace(muting=count_muting(db, access, verdict))
+        verdict = admit(access, action, known, verdict, what, now)
     if verdict.incident is None:
         return verdict
     _follow(db, known.id, verdict.incident.revision, now)
@@ -313,7 +317,7 @@ def _acknowledge(
     # It is owned from elsewhere than its own card: there is no better place to ask than all.
     verdict = decide(snapshot.incident, snapshot.members, replace(action, card=0), now)
     what = touched(snapshot.incident, snapshot.members)
-    verdict = admit(access, action, verdict, what, now)
+    verdict = admit(access, action, snapshot.incident, verdict, what, now)
     if verdict.incident is None:
         keep_lines(db, one.incident, told_of(action, verdict) if verdict.ruling else (), now, "")
     else:

@@ -4,11 +4,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from receiver.domain.action import ActionKind
+from receiver.domain.action import ActionKind, Verdict
+from receiver.domain.admission import begun
 from receiver.domain.card import Card
 from receiver.domain.digest import LATE_KEY, Digest, make
 from receiver.domain.due import next_due
 from receiver.domain.incident import Change, Incident, Kind, Line, Member, Placement
+from receiver.domain.policy import Access
 from receiver.domain.reason import BodyReason
 from receiver.store import statements as sql
 from receiver.store.accounts import accept, move
@@ -72,6 +74,19 @@ def firing_of(db: Connection, source: str) -> Iterator[tuple[int, str, dict[str,
         member = decode_member(value)
         if member.firing:
             yield number, fingerprint, member.labels
+
+
+def count_muting(db: Connection, access: Access, verdict: Verdict) -> int:
+    """Count the firing alerts that a verdict's silences would mute; 0 where no rule asks."""
+    silences = begun(verdict)
+    if not silences or verdict.incident is None or not access.policy.counts:
+        return 0
+    muted = {
+        fingerprint
+        for _, fingerprint, labels in firing_of(db, verdict.incident.source)
+        if any(silence.covers(labels) for silence in silences)
+    }
+    return len(muted)
 
 
 def keep_change(

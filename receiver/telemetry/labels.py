@@ -26,9 +26,10 @@ CALLBACK_OUTCOMES = ("ok", "forged", "stale", "replayed", "malformed", "challeng
 ACTIONS = (
     *("acknowledge", "unacknowledge", "confirm", "hand_over", "silence", "unsilence"),
     *("preview", "confirm_silence", "cancel", "extend", "resilence", "resolve"),
+    *("approve", "decline"),
 )
 ACTION_OUTCOMES = ("done", "requested", "refused", "failed", "repeated", "late")
-REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long")
+REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long", "own_request")
 SILENCE_OUTCOMES = ("created", "failed", "expired", "extended", "recovered")
 EVENT_OUTCOMES = ("accepted", "unauthorized", "malformed", "too_large")
 EVENTS = (

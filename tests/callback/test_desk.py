@@ -172,6 +172,8 @@ def test_every_reason_has_a_scene() -> None:
     # A digest alone changes under a click, and what the policy refuses has words of its own:
     # their tests are beside this file.
     elsewhere = {ActionReason.REQUESTED, ActionReason.CHANGED, *map(ActionReason, REFUSALS)}
+    elsewhere |= {ActionReason.AWAITS_APPROVAL, ActionReason.ALREADY_ASKED}
+    elsewhere |= {ActionReason.NOTHING_ASKED}
     assert set(SCENES) | elsewhere == set(ActionReason)
 
 

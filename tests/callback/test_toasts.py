@@ -29,7 +29,7 @@ INCIDENT = Incident(1, "prod", "team", "key", Kind.ALERTS, "DiskFull", {}, 0)
 # Only these ask something of Alertmanager, whose answer is awaited.
 ASKING = {
     *(ActionKind.SILENCE, ActionKind.CONFIRM_SILENCE, ActionKind.RESILENCE),
-    *(ActionKind.EXTEND, ActionKind.UNSILENCE),
+    *(ActionKind.EXTEND, ActionKind.UNSILENCE, ActionKind.APPROVE),
 }
 CASES = [
     (kind, reason)

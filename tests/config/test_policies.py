@@ -73,4 +73,13 @@ def test_a_wrong_permission_is_named_with_those_there_are() -> None:
 
 def test_the_guides_example_is_read() -> None:
     (text,) = re.findall(r"```yaml\n(.+?)```", (DOCS / "policy.md").read_text(), re.DOTALL)
-    assert len(made(WHOLE + LISTS + text).policy) == 3
+    config = made(WHOLE + LISTS + text)
+    assert len(config.policy) == 4
+    assert not [each for each in config.warnings if "policy" in each]
+
+
+def test_what_nobody_could_approve_is_warned_of() -> None:
+    rule = "policy:\n  - {who: [all], may: [silence], broad: 0}\n"
+    warned = "policy[0].broad wants a second person, and no rule permits to approve"
+    assert warned in made(WHOLE + rule).warnings
+    assert warned not in made(WHOLE + rule + "  - {who: [ou_1], may: [approve]}\n").warnings

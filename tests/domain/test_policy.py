@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.domain.action import Action, ActionKind
+from receiver.domain.admission import admit
 from receiver.domain.decide import decide
 from receiver.domain.matcher import Matcher, parse_matcher
 from receiver.domain.person import Actor
@@ -19,7 +20,6 @@ from receiver.domain.policy import (
     Policy,
     Rule,
     Touched,
-    admit,
     may,
     touched,
 )
@@ -187,18 +187,43 @@ def test_a_refusal_changes_nothing_and_leaves_a_line() -> None:
     click = Action(id="a1", kind=ACK, incident=1, actor=WANG, at=NOW, place="ops:oc_2")
     verdict = decide(OPEN.known, MEMBERS, click, NOW)
     only = access(rule("chat:oc_1", Permission.ACKNOWLEDGE))
-    refused = admit(only, click, verdict, touched(OPEN.known, MEMBERS), NOW)
+    refused = admit(only, click, OPEN.known, verdict, touched(OPEN.known, MEMBERS), NOW)
     assert refused.reason is ActionReason.NOT_PERMITTED
     assert (refused.incident, refused.silences, refused.members) == (None, (), ())
     (line,) = refused.lines
     assert line[:3] == ("refused", "acknowledge: not_permitted", "Wang")
     here = replace(click, place="ops:oc_1")
-    assert admit(only, here, verdict, touched(OPEN.known, MEMBERS), NOW) == verdict
+    assert admit(only, here, OPEN.known, verdict, touched(OPEN.known, MEMBERS), NOW) == verdict
 
 
 @pytest.mark.parametrize("reason", PolicyReason)
 def test_each_refusal_is_what_became_of_the_click(reason: PolicyReason) -> None:
-    assert reason is PolicyReason.PERMITTED or ActionReason(reason)
+    verdicts = {PolicyReason.PERMITTED, PolicyReason.NEEDS_APPROVAL}
+    assert reason in verdicts or ActionReason(reason)
+
+
+def test_a_broad_silence_needs_a_second_person() -> None:
+    some = replace(rule("all", Permission.SILENCE), broad=2)
+    named = Touched((DB,), (silence(team="db", alertname="Disk"),), muting=2)
+    assert ruling(named, some, kind=SILENCE).permitted
+    broad = named._replace(muting=3)
+    assert ruling(broad, some, kind=SILENCE) == Ruling(PolicyReason.NEEDS_APPROVAL)
+    anything = Touched((DB,), (silence(team="db"),), muting=1)  # alerts of any name
+    assert ruling(anything, some, kind=SILENCE) == Ruling(PolicyReason.NEEDS_APPROVAL)
+    none = replace(some, broad=0)
+    assert not ruling(named._replace(muting=0), none, kind=SILENCE).permitted
+    trusted = rule("ou_li", Permission.SILENCE, longest=8 * HOUR)
+    assert ruling(broad, some, trusted, kind=SILENCE).permitted
+
+
+def test_who_approves_needs_nobody_else() -> None:
+    both = replace(rule("all", Permission.APPROVE, 'team="db"'), broad=0)
+    asked = Touched((DB,), (silence(team="db"),), muting=99)
+    assert ruling(asked, both, kind=ActionKind.APPROVE).permitted
+    assert ruling(asked, both, kind=ActionKind.DECLINE).permitted
+    other = Touched((WEB,), (silence(team="web"),))
+    assert not ruling(other, both, kind=ActionKind.APPROVE).permitted
+    assert not ruling(asked, rule("all", Permission.SILENCE), kind=ActionKind.APPROVE).permitted
 
 
 WHO = st.sampled_from(["all", "ou_li", "on_li", "chat:oc_1", "oncall:db", "l@x.y", "w@x.y", "ou_x"])
@@ -222,6 +247,7 @@ RULES = st.builds(
     may=st.frozensets(st.sampled_from(Permission), min_size=1),
     matchers=st.lists(MATCHERS, max_size=2).map(tuple),
     longest=st.sampled_from([0, HOUR, 4 * HOUR]),
+    broad=st.sampled_from([None, 0, 3]),
 )
 SILENCES = st.builds(
     lambda lasts, labels: silence(lasts, **labels),
@@ -232,6 +258,7 @@ TOUCHED = st.builds(
     Touched,
     st.lists(LABELS, min_size=1, max_size=3).map(tuple),
     st.lists(SILENCES, max_size=2).map(tuple),
+    muting=st.integers(0, 5),
 )
 KNOWN = st.sampled_from(
     [
@@ -272,6 +299,9 @@ def test_a_permitted_silence_mutes_nothing_that_the_rules_are_not_about(
     about = [rule for rule in rules if Permission.SILENCE in rule.may]
     assert any(all(one.matches(muted) for one in rule.matchers) for rule in about)
     assert any(not rule.longest or asked.ends_at - NOW <= rule.longest for rule in about)
+    named = "alertname" in dict(asked.matchers)
+    enough = [rule.broad for rule in about]
+    assert any(most is None or (most and named and only.muting <= most) for most in enough)
 
 
 @given(st.lists(RULES, min_size=1, max_size=4), KNOWN, st.sampled_from(ActionKind), TOUCHED)

@@ -6,17 +6,21 @@ from dataclasses import replace
 import pytest
 
 from receiver.domain.action import ActionKind
+from receiver.domain.person import Actor
 from receiver.domain.policy import Access, Permission, Policy, Rule
 from receiver.domain.proposal import Found
 from receiver.domain.reason import ActionReason
+from receiver.domain.request import APPROVAL_LIFE
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
 from receiver.store.base import Deeds, Snapshot, Store
-from tests.domain.made import HOUR, NOW, WANG
+from tests.domain.made import HOUR, NOW, WANG, notice
 from tests.store.engines import Engine
-from tests.store.made import click, open_one
+from tests.store.made import N1, N2, card_of, click, group, open_one
 
 ONLY_WANG = Access(Policy((Rule(who=("ou_wang",), may=frozenset(Permission)),)))
+ALWAYS = Access(Policy((Rule(who=("all",), may=frozenset(Permission), broad=0),)))
+BROAD = Access(Policy((Rule(who=("all",), may=frozenset(Permission), broad=1),)))
 SHORT = Access(Policy((Rule(who=("all",), may=frozenset(Permission), longest=HOUR // 2),)))
 
 
@@ -35,6 +39,11 @@ async def _prepare(store: Store, kind: ActionKind) -> None:
         scope = (await known(store)).members[0].fingerprint
         looked = replace(click(ActionKind.PREVIEW, "a9"), scope=scope, found=Found(1))
         await store.act(looked, NOW)
+    if kind in (ActionKind.APPROVE, ActionKind.DECLINE):
+        scope = (await known(store)).members[0].fingerprint
+        await store.act(
+            replace(click(ActionKind.SILENCE, "a9"), scope=scope, actor=WANG), NOW, ALWAYS
+        )
     if kind is ActionKind.RESILENCE:
         told = Conclusion(incident=1, silence="a0", state=SilenceState.EXPIRED)
         await store.conclude(told, NOW)
@@ -54,7 +63,8 @@ class Policies:
         await store.conclude(told, NOW)
         await _prepare(store, kind)
         before, lines = await known(store), await store.timeline(1)
-        about = "a0" if before.incident.proposal is None else before.incident.proposal.id
+        waits = (before.incident.proposal, *before.incident.requests)
+        about = next((one.id for one in waits if one is not None), "a0")
         asked = replace(
             click(kind),
             scope=before.members[0].fingerprint,
@@ -136,3 +146,53 @@ class Policies:
         for line in lines:
             assert (line.actor, line.open_id, line.place) == ("Li", "ou_li", "ops:oc_1")
             assert line.trace == "t-1"
+
+    async def test_a_broad_silence_waits_for_a_second_person(self, engine: Engine) -> None:
+        """It is durable, asks Alertmanager for nothing, and is made once, by someone else."""
+        store = engine.open()
+        await open_one(store, notice(N1, N2))
+        asked = await store.act(click(ActionKind.SILENCE), NOW, BROAD)
+        assert asked.verdict.reason is ActionReason.AWAITS_APPROVAL
+        assert await store.intents() == []
+        await store.close()
+        again = engine.open()
+        (request,) = (await known(again)).incident.requests
+        assert (request.id, request.muting) == ("a1", 2)
+        own = replace(click(ActionKind.APPROVE, "a2"), silence="a1")
+        assert (await again.act(own, NOW, BROAD)).verdict.reason is ActionReason.OWN_REQUEST
+        wang = Actor(open_id="ou_wang", name="Wang")
+        yes = [replace(own, id=f"b{number}", actor=wang) for number in range(8)]
+        acted = await asyncio.gather(*(again.act(action, NOW, BROAD) for action in yes))
+        reasons = sorted(one.verdict.reason for one in acted)
+        assert reasons == ["nothing_asked"] * 7 + ["requested"]
+        ((_, silence),) = await again.intents()
+        assert (silence.id, silence.actor.name) == ("a1", "Li")
+        told = [(deed.entry.kind, deed.entry.actor) for deed in await again.audit(Deeds(), 0, 4)]
+        assert told == [
+            ("approval_requested", "Li"),
+            ("refused", "Li"),
+            ("approved", "Wang"),
+            ("click", "Wang"),
+        ]
+        await again.close()
+
+    async def test_what_nobody_approves_lapses(self, store: Store) -> None:
+        """The clock is told when, and the card is raised."""
+        await open_one(store, notice(N1, N2))
+        await store.act(click(ActionKind.SILENCE), NOW, BROAD)
+        until = NOW + APPROVAL_LIFE
+        assert await store.lapse(NOW) == (0, until)
+        before = (await card_of(store)).wanted
+        assert await store.lapse(until) == (1, None)
+        assert (await card_of(store)).wanted == before + 1
+        assert (await known(store)).incident.requests == ()
+
+    async def test_alerts_of_other_incidents_count(self, store: Store) -> None:
+        """What a silence mutes is counted over all that its source reports, each alert once."""
+        await open_one(store, notice(N1))
+        await open_one(store, group(2, notice(N1, N2)))
+        await open_one(store, group(3, notice(N2))._replace(source="other"))
+        acted = await store.act(click(ActionKind.SILENCE), NOW, BROAD)
+        assert acted.verdict.reason is ActionReason.AWAITS_APPROVAL
+        (request,) = (await known(store)).incident.requests
+        assert request.muting == 2

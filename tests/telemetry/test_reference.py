@@ -61,7 +61,7 @@ def test_an_attribute_is_documented(constant: str) -> None:
 
 def test_the_words_are_the_domains() -> None:
     assert tuple(ActionKind) == ACTIONS
-    assert {*REFUSALS, PolicyReason.PERMITTED} == set(PolicyReason)
+    assert {*REFUSALS, PolicyReason.PERMITTED, PolicyReason.NEEDS_APPROVAL} == set(PolicyReason)
     assert {*FEISHU_APP.calls, *FEISHU_BOT.calls} == set(Call)
     assert set(ALERTMANAGER_CALLS) == set(AlertmanagerCall)
     assert set(ALERTMANAGER_OUTCOMES) == set(Result)

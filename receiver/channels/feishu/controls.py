@@ -2,6 +2,7 @@
 
 from receiver.channels.base import View
 from receiver.channels.feishu import silence_controls
+from receiver.channels.feishu.approvals import answers
 from receiver.channels.feishu.facts import Facts
 from receiver.channels.feishu.parts import button, panel, question, row
 from receiver.channels.feishu.silence_form import form
@@ -34,6 +35,9 @@ def owner_button(view: View) -> Json:
 
 def controls(view: View, facts: Facts, options: int) -> list[Json]:
     """Return the controls that the state allows: at most three to be seen."""
+    asked = answers(view)
+    if asked:  # for some minutes this is what the card is about
+        return [row([owner_button(view), *asked])]
     looked_at = silence_controls.proposed(view)
     if looked_at is not None:
         return [silence_controls.preview(view, looked_at), row([owner_button(view)])]

@@ -1,6 +1,7 @@
 """What a person can do on a digest: take all of it, or silence what its alerts share."""
 
 from receiver.channels.base import View
+from receiver.channels.feishu.approvals import answers
 from receiver.channels.feishu.digest_glance import Glance, live
 from receiver.channels.feishu.frame import aside
 from receiver.channels.feishu.parts import button, joined, markdown, question, row
@@ -20,11 +21,14 @@ def controls(view: View, glance: Glance) -> list[Json]:
     """Return the controls, below a rule; empty where there is nothing to do."""
     first = [acknowledge_all(view, glance)]
     silences = live(view.incident.silences)
-    if silences:
+    asked = answers(view)
+    if asked:
+        first += asked
+    elif silences:
         first.append(confirmed_unsilence(_callback(view, ActionKind.UNSILENCE)))
     shown = [each for each in first if each is not None]
     drawn = [row(shown)] if shown else []
-    if glance.matchers and all(one.matchers != glance.matchers for one in silences):
+    if not asked and glance.matchers and all(one.matchers != glance.matchers for one in silences):
         drawn.append(_form(view, glance))
     return [{"tag": "hr"}, *drawn] if drawn else []
 

@@ -1,6 +1,7 @@
 """What people did about an incident: who took it, who silenced it, until when and why."""
 
 from receiver.channels.base import View
+from receiver.channels.feishu.approvals import approval_lines
 from receiver.channels.feishu.facts import Facts
 from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import joined, markdown
@@ -63,7 +64,11 @@ def name_of(actor: Actor) -> str:
 
 def people_lines(view: View, facts: Facts, most: int) -> list[Json]:
     """Return the lines about people, at most ``most`` of them about silences."""
-    return [*_owners(view, facts), *_silences(view, facts, most)]
+    return [
+        *_owners(view, facts),
+        *approval_lines(view, facts),
+        *_silences(view, facts, most),
+    ]
 
 
 def _owners(view: View, facts: Facts) -> list[Json]:

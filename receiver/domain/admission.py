@@ -1,0 +1,31 @@
+"""What the policy makes of a verdict, before anything of it is kept."""
+
+from receiver.domain.action import Action, Verdict
+from receiver.domain.approving import ask, request_of
+from receiver.domain.incident import Incident
+from receiver.domain.policy import Access, Asker, Touched, may, refused
+from receiver.domain.ruling import PolicyReason
+from receiver.domain.silence import Silence, SilenceState
+
+
+def begun(verdict: Verdict) -> tuple[Silence, ...]:
+    """Return the silences that a verdict would begin or lengthen."""
+    return tuple(one for one in verdict.silences if one.state is not SilenceState.EXPIRING)
+
+
+def admit(
+    access: Access, action: Action, known: Incident, verdict: Verdict, what: Touched, now: int
+) -> Verdict:
+    """Return the verdict if the rules permit what it changes, or a request, or the refusal.
+
+    ``what`` is what the action touches; the silences that the verdict is about are added here.
+    """
+    if verdict.incident is None or verdict.own:
+        return verdict
+    silences = (*begun(verdict), *verdict.concerns)
+    asker = Asker(action.actor, action.place.partition(":")[2])
+    ruling = may(access, asker, action.kind, what._replace(silences=silences), now)
+    if ruling.reason is PolicyReason.NEEDS_APPROVAL:
+        asked = request_of(action, begun(verdict), verdict.incident.source, what.muting, now)
+        return ask(known, action, asked, now)
+    return verdict if ruling.permitted else refused(action, ruling)

@@ -1,0 +1,18 @@
+"""A silence that awaits a second person."""
+
+from typing import NamedTuple
+
+from receiver.domain.silence import MINUTE, Silence
+
+APPROVAL_LIFE = 15 * MINUTE
+
+
+class Request(NamedTuple):
+    """Silences that one action asked for; they are made exactly so, or not at all."""
+
+    id: str  # the action's
+    silences: tuple[Silence, ...]
+    source: str  # whose Alertmanager would make them
+    at: int
+    until: int  # when it lapses (Unix ms)
+    muting: int  # firing alerts that they would mute, when it was asked
