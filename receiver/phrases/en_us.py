@@ -159,8 +159,8 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.CONFIRM_SILENCE: "Confirm the silence",
         Phrase.CANCEL: "Cancel",
         Phrase.APPROVAL_ASKED: (
-            "**{who}** asks for a silence until {until}; it mutes {count} now."
-            " A second person must approve it until {by}"
+            "**{who}** asks for a silence until {until}. Alerts that it would mute now: {count}."
+            " A second person must approve it by {by}"
         ),
         Phrase.APPROVE: "Approve silence",
         Phrase.DECLINE: "Decline",

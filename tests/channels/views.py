@@ -13,6 +13,7 @@ from receiver.domain.custody import Ownership
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason
+from receiver.domain.request import Request
 from receiver.domain.silence import GROUP_SCOPE, HOUR, Silence, SilenceState, alert_scope
 
 NOW: Final = 1_700_000_000_000
@@ -146,6 +147,12 @@ def silence(state: SilenceState, scope: str = GROUP_SCOPE, **changed: Any) -> Si
     return replace(made, **changed)
 
 
+def request() -> Request:
+    """Return a wish for a silence that awaits a second person."""
+    asked = silence(SilenceState.REQUESTED)
+    return Request("a1", (asked,), "prod", NOW - MINUTE, NOW + 14 * MINUTE, 5)
+
+
 def _agent(kind: Kind, **changed: Any) -> View:
     told = Member(
         "a" * 16,
@@ -217,6 +224,8 @@ def stories() -> dict[str, View]:
         "silence_over": later(
             many, CardReason.UNSILENCED, silences=(silence(SilenceState.EXPIRED),)
         ),
+        "approval": later(many, CardReason.APPROVAL, requests=(request(),)),
+        "approval_owned": later(many, CardReason.APPROVAL, ack=owned, requests=(request(),)),
         "resolved": later(
             view(members(3, resolved=3)), CardReason.ALL_RESOLVED, closed_at=NOW, ack=owned
         ),

@@ -143,6 +143,8 @@ A, U, C, P, S, X, R, E = (
         ("silence_failed", [A, P, S, R]),
         ("unsilencing", [A, P, S, R]),
         ("silence_over", [A, P, S, R]),
+        ("approval", [A, ActionKind.APPROVE, ActionKind.DECLINE]),
+        ("approval_owned", [A, ActionKind.APPROVE, ActionKind.DECLINE]),
         ("no_group", [A, P, S, R]),
         ("agent", [A, R]),
         ("agent_closed", []),

@@ -18,6 +18,7 @@ from receiver.domain.card import (
 )
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.reason import CardReason
+from receiver.domain.request import Request
 from receiver.domain.silence import GROUP_SCOPE
 from tests.channels.feishu.hostile import (
     COUNTS,
@@ -44,6 +45,15 @@ MEMBERS = st.builds(
     annotations=st.dictionaries(NOTES, TEXT, max_size=6),
     url=TEXT,
 )
+REQUESTS = st.builds(
+    Request,
+    id=st.just("a1"),
+    silences=st.lists(SILENCES, min_size=1, max_size=2).map(tuple),
+    source=TEXT,
+    at=TIMES,
+    until=TIMES,
+    muting=COUNTS,
+)
 INCIDENTS = st.builds(
     Incident,
     id=st.integers(0, 2**53),
@@ -67,6 +77,7 @@ INCIDENTS = st.builds(
     links=st.lists(st.tuples(TEXT, TEXT), max_size=10).map(tuple),
     external_url=TEXT,
     plain=st.booleans(),
+    requests=st.lists(REQUESTS, max_size=2).map(tuple),
 )
 
 
