@@ -1,5 +1,6 @@
 """From a click to its toast and its card, in under three seconds."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -15,10 +16,12 @@ from receiver.callback.toast import Toast
 from receiver.callback.toasts import NOT_KEPT, outcome_of, silence_toast, toast_for
 from receiver.channels.base import Channel, Directory, View, split_target
 from receiver.channels.templates import Templates
-from receiver.domain.action import Action, Verdict, told
+from receiver.domain.action import Action, ActionKind, Verdict, told
 from receiver.domain.card import ANSWER_WITHIN
 from receiver.domain.chart import Chart, NoChart
 from receiver.domain.digest import source
+from receiver.domain.notes import NOTE_LIMIT
+from receiver.domain.person import Actor
 from receiver.domain.policy import Policy
 from receiver.domain.reason import ActionReason, CardReason
 from receiver.domain.severity import SeverityScale
@@ -40,6 +43,16 @@ class Reply(NamedTuple):
     toast: Toast
     content: str | None
     trace: str = ""  # of the delivery that showed the card
+
+
+class ThreadReply(NamedTuple):
+    """What somebody wrote in a thread; ``thread`` is the messages that it answers, root first."""
+
+    message_id: str
+    thread: tuple[str, ...]
+    actor: Actor
+    text: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +108,29 @@ class Desk:
             or toast_for(action.kind, acted.verdict, incident)
         )
         return Reply(toast, self._draw(acted, snapshot, channel), _trace(acted))
+
+    async def note(self, said: ThreadReply, channel: Channel) -> Reply | None:
+        """Keep a reply in a card's thread as a note, once; None where it is to no card of ours."""
+        try:
+            card = await self.store.card_of(said.thread)
+        except StoreError:
+            self.log.exception("note not stored", message=said.message_id)
+            return Reply(NOT_KEPT, None)
+        if card is None or split_target(card.target)[0] != channel.name:
+            return None
+        action = Action(
+            id=note_id(channel.name, said.message_id),
+            kind=ActionKind.NOTE,
+            incident=card.incident,
+            actor=said.actor,
+            at=self.now(),
+            card=card.id,
+            comment=said.text[:NOTE_LIMIT],
+            trace=said.trace,
+            place=card.target,
+        )
+        reply = await self.answer(action, channel)
+        return reply._replace(content=None)  # no click is answered: an edit shows it
 
     def _count_refusals(self, verdict: Verdict, action: Action) -> None:
         if verdict.ruling is not None:
@@ -163,6 +199,12 @@ class Desk:
             # The click is kept and must be answered: a patch will try to show it again.
             self.log.exception("card cannot be drawn", card=card.id)
             return None
+
+
+def note_id(app: str, message_id: str) -> str:
+    """Return the same id for the same message, however often its event arrives."""
+    text = f"note\0{app}\0{message_id}".encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _refusal(verdict: Verdict, channel: Channel) -> Toast | None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from opentelemetry import trace as otel
@@ -184,6 +184,9 @@ class FeishuCallback:
         )
         setting = means.desk.setting()
         action = filled(action, click, setting.silences, setting.zone)
+        if action.to is not None:
+            known = app.channel.known_name(action.to.open_id)
+            action = replace(action, to=replace(action.to, name=known))
         reply = await means.desk.answer(action, app.channel)
         span.set_attributes({attributes.ACTION: action.kind, attributes.INCIDENT: action.incident})
         for link in means.tracing.link_to(reply.trace):

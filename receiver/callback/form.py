@@ -5,16 +5,22 @@ from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from receiver.channels.feishu.callback import Click
+from receiver.channels.feishu.people import is_open_id
 from receiver.channels.feishu.value import (
     COMMENT_FIELD,
     DURATION_FIELD,
+    EXTEND_FIELD,
     LABELS_FIELD,
+    NOTE_FIELD,
+    PERSON_FIELD,
     SCOPE_FIELD,
     UNTIL_FIELD,
     read_moment,
 )
-from receiver.domain.action import Action
+from receiver.domain.action import Action, ActionKind
 from receiver.domain.lasting import tomorrow
+from receiver.domain.notes import NOTE_LIMIT
+from receiver.domain.person import Actor
 from receiver.domain.scope import LABELS_MOST
 from receiver.domain.silence import TOMORROW, UNTIL, SilenceRules
 
@@ -27,7 +33,12 @@ def filled(action: Action, click: Click, rules: SilenceRules, zone: tzinfo) -> A
     A moment that was picked wins over the duration. ``zone`` is the reader's where the click does
     not name one; it is what tomorrow means.
     """
-    duration, until = click.option or _field(click, DURATION_FIELD), 0
+    if action.kind is ActionKind.HAND_OVER:
+        return replace(action, to=_chosen(click))
+    if action.kind is ActionKind.NOTE:
+        return replace(action, comment=_field(click, NOTE_FIELD)[:NOTE_LIMIT])
+    length = EXTEND_FIELD if action.kind is ActionKind.EXTEND else DURATION_FIELD
+    duration, until = click.option or _field(click, length), 0
     picked = _field(click, UNTIL_FIELD)
     if picked:
         moment = read_moment(picked)
@@ -43,6 +54,12 @@ def filled(action: Action, click: Click, rules: SilenceRules, zone: tzinfo) -> A
         comment=_field(click, COMMENT_FIELD),
         rules=rules,
     )
+
+
+def _chosen(click: Click) -> Actor | None:
+    """Return the person chosen in a form; None for what is no open_id."""
+    open_id = _field(click, PERSON_FIELD)
+    return Actor(open_id=open_id) if is_open_id(open_id) else None
 
 
 def _zone(name: str) -> tzinfo | None:

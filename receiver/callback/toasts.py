@@ -12,6 +12,7 @@ _DONE: dict[ActionKind, Toast] = {
     ActionKind.ACKNOWLEDGE: Toast("success", "已认领", "Acknowledged"),
     ActionKind.UNACKNOWLEDGE: Toast("success", "已取消认领", "No longer acknowledged"),
     ActionKind.CONFIRM: Toast("success", "已确认仍在处理", "Confirmed: you are still on it"),
+    ActionKind.NOTE: Toast("success", "已添加备注", "Noted"),
     ActionKind.SILENCE: Toast("success", "已静默", "Silenced"),
     ActionKind.CONFIRM_SILENCE: Toast("success", "已静默", "Silenced"),
     ActionKind.RESILENCE: Toast("success", "已静默", "Silenced"),
@@ -77,6 +78,7 @@ _REASONS: dict[ActionReason, Toast] = {
     ActionReason.UNKNOWN_CARD: Toast(
         "error", "找不到此卡片对应的告警", "The incident of this card is not known here any more"
     ),
+    ActionReason.NOTHING_WRITTEN: Toast("error", "备注是空的", "There is nothing in this note"),
     ActionReason.NOBODY_CHOSEN: Toast(
         "error", "请先选择要转交给谁", "Choose first who shall take it over"
     ),

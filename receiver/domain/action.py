@@ -19,6 +19,7 @@ class ActionKind(StrEnum):
     UNACKNOWLEDGE = "unacknowledge"
     CONFIRM = "confirm"
     HAND_OVER = "hand_over"
+    NOTE = "note"
     SILENCE = "silence"
     UNSILENCE = "unsilence"
     PREVIEW = "preview"  # of a silence
@@ -44,7 +45,7 @@ class Action:
     generation: int = 0
     scope: str = GROUP_SCOPE
     duration: str = ""
-    comment: str = ""
+    comment: str = ""  # of a note: its text
     silence: str = ""  # the silence's id, or the preview's; to end or extend, empty for all
     trace: str = ""
     revision: int = 0  # of a digest, as clicked: what it showed then is acted on

@@ -63,6 +63,7 @@ class Marks(NamedTuple):
     lapsed: int = 0
     handed: int = 0
     reminded: int = 0
+    noted: int = 0
 
 
 class Shown(NamedTuple):
@@ -179,6 +180,7 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
             incident.custody.lapsed,
             incident.custody.handed,
             incident.custody.reminded,
+            incident.custody.noted,
         ),
         rank=incident.rank,
         truncated=incident.truncated,

@@ -7,15 +7,16 @@ from receiver.domain import approving, ownership
 from receiver.domain.action import Action, ActionKind, Verdict, done
 from receiver.domain.digest import Digest
 from receiver.domain.incident import Incident, Kind, Member
+from receiver.domain.notes import add_note
 from receiver.domain.reason import ActionReason
 from receiver.domain.silencing import decide_silence, request_shared, request_unsilence
 
-_AMONG_PEOPLE = {**ownership.DECISIONS, **approving.DECISIONS}
+_AMONG_PEOPLE = {**ownership.DECISIONS, **approving.DECISIONS, ActionKind.NOTE: add_note}
 
 
 def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:
     """Decide what a click does to an incident; the source's own resolve beats any late click."""
-    if known.closed_at is not None:
+    if known.closed_at is not None and action.kind is not ActionKind.NOTE:
         return Verdict(reason=ActionReason.RESOLVED_ALREADY)
     among_people = _AMONG_PEOPLE.get(action.kind)
     if among_people is not None:

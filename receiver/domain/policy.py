@@ -36,6 +36,7 @@ PERMISSIONS: dict[ActionKind, Permission] = {
     ActionKind.ACKNOWLEDGE: Permission.ACKNOWLEDGE,
     ActionKind.CONFIRM: Permission.ACKNOWLEDGE,
     ActionKind.HAND_OVER: Permission.ACKNOWLEDGE,
+    ActionKind.NOTE: Permission.ACKNOWLEDGE,
     ActionKind.UNACKNOWLEDGE: Permission.UNACKNOWLEDGE,
     ActionKind.SILENCE: Permission.SILENCE,
     ActionKind.UNSILENCE: Permission.UNSILENCE,

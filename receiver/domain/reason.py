@@ -61,6 +61,7 @@ class CardReason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
     CONFIRMED = "confirmed"
+    NOTED = "noted"
     JOINED = "joined"  # new alerts that the owners take in, and nobody is called for
     TRUNCATED = "truncated"
     UPDATED = "updated"
@@ -110,6 +111,7 @@ class ActionReason(StrEnum):
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_CHOICE = "unknown_choice"
     NOBODY_CHOSEN = "nobody_chosen"
+    NOTHING_WRITTEN = "nothing_written"
     CHANGED = "changed"  # a silence would mute something else than what it showed
     PREVIEWED = "previewed"  # what a silence would mute is shown; it is not made yet
     PREVIEW_OVER = "preview_over"  # nothing that was shown waits for this answer

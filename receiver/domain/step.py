@@ -111,6 +111,7 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.REMINDED, now.marks.reminded > last.marks.reminded),
         (CardReason.CONFIRMED, now.until != last.until),
         (CardReason.SOME_RESOLVED, now.firing < last.firing),
+        (CardReason.NOTED, now.marks.noted > last.marks.noted),
         (CardReason.JOINED, now.episodes > last.episodes),
         (CardReason.UNSUPPRESSED, now.muted < last.muted),
         (CardReason.SUPPRESSED, now.muted > last.muted or now.held != last.held),

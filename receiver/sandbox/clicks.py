@@ -91,7 +91,10 @@ def _action(tenant: Tenant, scene: _Scene, click: Click) -> tuple[dict[str, Any]
         action["name"] = target.item["name"]
     if knobs.timezone_everywhere or target.tag in PICKERS:
         action["timezone"] = knobs.timezone
-    members = tenant.chats[scene.message.chat_id].members
+    members = {
+        open_id: tenant.open_id(scene.app.app_id, tenant.users[open_id])
+        for open_id in tenant.chats[scene.message.chat_id].members
+    }
     if not target.submits:
         return action | chosen(target, click, members, knobs), []
     values, missing = submitted(target, click, members, knobs)

@@ -117,7 +117,7 @@ def point(card: dict[str, Any], pointer: str) -> Target:
     return Target(here, form)
 
 
-def chosen(target: Target, click: Click, members: list[str], knobs: Knobs) -> dict[str, Any]:
+def chosen(target: Target, click: Click, members: dict[str, str], knobs: Knobs) -> dict[str, Any]:
     """Return the part of `action` that says what was chosen outside a form; raises Impossible."""
     tag = target.tag
     if tag in ("button", "interactive_container"):
@@ -146,7 +146,7 @@ def controls(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def submitted(
-    target: Target, click: Click, members: list[str], knobs: Knobs
+    target: Target, click: Click, members: dict[str, str], knobs: Knobs
 ) -> tuple[dict[str, Any], list[str]]:
     """Return a form's values by name, and the names of required fields left empty."""
     values: dict[str, Any] = {}
@@ -174,7 +174,7 @@ def _empty(item: dict[str, Any], knobs: Knobs) -> dict[str, Any]:
     return {}
 
 
-def _value(item: dict[str, Any], given: Any, members: list[str], knobs: Knobs) -> Any:
+def _value(item: dict[str, Any], given: Any, members: dict[str, str], knobs: Knobs) -> Any:
     tag = item["tag"]
     if tag in PICKERS:
         return _moment(tag, given, knobs)
@@ -203,10 +203,13 @@ def _typed(item: dict[str, Any], given: Any) -> str:
     return given
 
 
-def _option(item: dict[str, Any], given: Any, members: list[str]) -> str:
+def _option(item: dict[str, Any], given: Any, members: dict[str, str]) -> str:
+    """Return what a choice sends; `members` are the chat's, with the ids that the app knows."""
     options = [str(option.get("value", "")) for option in item.get("options") or []]
     if not options and item["tag"] in ("select_person", "multi_select_person"):
-        options = members
+        options = list(members)
+    else:
+        members = {}
     if given not in options:
         raise Impossible(f"{item['tag']}: {given!r} is not one of its options {options}")
-    return str(given)
+    return members.get(str(given), str(given))

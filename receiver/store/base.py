@@ -352,6 +352,9 @@ class Store(Protocol):
     async def cards(self, incident: int) -> Sequence[Card]:
         """Return an incident's cards, or with 0 those that are not yet shown."""
 
+    async def card_of(self, message_ids: Sequence[str]) -> Card | None:
+        """Return the card that one of these messages shows, the first that does."""
+
     async def dead_letters(self, most: int) -> Sequence[Card]:
         """Return the cards that were rejected for good, the newest first."""
 

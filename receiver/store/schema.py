@@ -148,5 +148,7 @@ MIGRATIONS: tuple[Step, ...] = (
         # The open ones of a source, for its reconciler, and of all sources, for a start.
         "CREATE INDEX incidents_open ON incidents (source, id) WHERE closed_at IS NULL",
     ),
+    # A reply in the thread of a card names the card's message.
+    ("CREATE INDEX cards_message ON cards (message_id) WHERE message_id <> ''",),
 )
 VERSION = len(MIGRATIONS)

@@ -314,6 +314,15 @@ class SqliteStore:
             return await self._look(lambda db: _cards(db, sql.CARDS_OF, (incident,)))
         return await self._look(lambda db: _cards(db, sql.CARDS_WAITING, ()))
 
+    async def card_of(self, message_ids: Sequence[str]) -> Card | None:
+        """Return the card that one of these messages shows (see the protocol)."""
+        return await self._look(
+            lambda db: next(
+                (one for name in message_ids for one in _cards(db, sql.CARD_OF_MESSAGE, (name,))),
+                None,
+            )
+        )
+
     async def dead_letters(self, most: int) -> Sequence[Card]:
         """Return the cards that were rejected for good (see the protocol)."""
         return await self._look(lambda db: _cards(db, sql.DEAD, (most,)))

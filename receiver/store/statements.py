@@ -58,6 +58,9 @@ RAISE_IDLY = (
 )
 CARD = f"SELECT {CARD_COLUMNS} FROM cards WHERE id = ?"
 CARD_IN_TARGET = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? AND target = ?"
+CARD_OF_MESSAGE = (
+    f"SELECT {CARD_COLUMNS} FROM cards WHERE message_id = ? AND message_id <> '' LIMIT 1"
+)
 CARDS_OF = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? ORDER BY id"
 CARDS_WAITING = (
     f"SELECT {CARD_COLUMNS} FROM cards WHERE due_at IS NOT NULL AND shown < wanted LIMIT 1000"

@@ -24,7 +24,7 @@ REJECTED = "rejected"
 TOKEN_OUTCOMES = ("success", "failure")
 CALLBACK_OUTCOMES = ("ok", "forged", "stale", "replayed", "malformed", "challenge", "failed")
 ACTIONS = (
-    *("acknowledge", "unacknowledge", "confirm", "hand_over", "silence", "unsilence"),
+    *("acknowledge", "unacknowledge", "confirm", "hand_over", "note", "silence", "unsilence"),
     *("preview", "confirm_silence", "cancel", "extend", "resilence", "resolve"),
     *("approve", "decline"),
 )

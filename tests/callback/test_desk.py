@@ -76,6 +76,10 @@ async def _leads_already(at: Bench) -> Reply:
     return await at.click(HAND, to=LI)
 
 
+async def _nothing_written(at: Bench) -> Reply:
+    return await at.click(ActionKind.NOTE, comment=" \n ")
+
+
 async def _nobody_chosen(at: Bench) -> Reply:
     return await at.click(HAND)
 
@@ -150,6 +154,7 @@ SCENES: dict[ActionReason, tuple[ActionKind, Scene]] = {
     ActionReason.ENOUGH_OWNERS: (ACK, _enough_owners),
     ActionReason.LEADS_ALREADY: (HAND, _leads_already),
     ActionReason.NOT_YOURS: (UNACK, _not_yours),
+    ActionReason.NOTHING_WRITTEN: (ActionKind.NOTE, _nothing_written),
     ActionReason.NOBODY_CHOSEN: (HAND, _nobody_chosen),
     ActionReason.NOT_ACKNOWLEDGED: (UNACK, _not_acknowledged),
     ActionReason.ALREADY_SILENCED: (SILENCE, _already_silenced),

@@ -71,6 +71,7 @@ class Policies:
             found=Found(1),
             silence=about,
             to=WANG,
+            comment="why",
         )
         acted = await store.act(asked, NOW, ONLY_WANG)
         assert acted.verdict.reason is ActionReason.NOT_PERMITTED

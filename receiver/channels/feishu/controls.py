@@ -4,7 +4,8 @@ from receiver.channels.base import View
 from receiver.channels.feishu import silence_controls
 from receiver.channels.feishu.approvals import answers
 from receiver.channels.feishu.facts import Facts
-from receiver.channels.feishu.parts import button, panel, question, row
+from receiver.channels.feishu.more import more_form
+from receiver.channels.feishu.parts import button, question, row
 from receiver.channels.feishu.silence_form import form
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.value import action_value
@@ -55,8 +56,9 @@ def controls(view: View, facts: Facts, options: int) -> list[Json]:
     silence = form(view, facts, options) if silencing and not facts.covered else None
     if silence is not None:
         drawn.append(silence)
-    if more:
-        drawn.append(panel(say(Phrase.MORE), "more", [row(more)]))
+    if more or again is None:
+        hand_over = _callback(view, ActionKind.HAND_OVER)
+        drawn.append(more_form(more, hand_over, _callback(view, ActionKind.NOTE)))
     return drawn
 
 

@@ -27,6 +27,11 @@ _OPEN_ID = re.compile(r"ou_[A-Za-z0-9_-]{1,64}", re.ASCII)
 EVERYONE = "all"
 
 
+def is_open_id(text: str) -> bool:
+    """Say whether a text has the shape of a person's id."""
+    return _OPEN_ID.fullmatch(text) is not None
+
+
 class _Known(NamedTuple):
     """What is known of an e-mail address: an empty id for a person whom nobody found."""
 

@@ -24,6 +24,8 @@ from receiver.phrases import Phrase, Said, say
 
 NAME_LIMIT = 40
 NAMES_MOST = 5
+NOTES_MOST = 2
+NOTE_SHOWN = 200
 PROBLEM_LIMIT = 200
 WHY_LIMIT = 200
 # Which silences matter most to somebody who opens the card.
@@ -68,7 +70,20 @@ def people_lines(view: View, facts: Facts, most: int) -> list[Json]:
         *_owners(view, facts),
         *approval_lines(view, facts),
         *_silences(view, facts, most),
+        *_notes(view.incident, min(most, NOTES_MOST)),
     ]
+
+
+def _notes(incident: Incident, most: int) -> list[Json]:
+    """Say how many notes there are, and what the last ones say."""
+    custody = incident.custody
+    if not custody.noted:
+        return []
+    drawn = [markdown(joined(("📝", say(Phrase.NOTES, count=custody.noted)), " "))]
+    for note in custody.notes[-most:]:
+        said = f"> **{name_of(note.actor)}** {moment(note.at)} {short(note.text, NOTE_SHOWN)}"
+        drawn.append(markdown(said, small=True))
+    return drawn
 
 
 def _owners(view: View, facts: Facts) -> list[Json]:

@@ -19,6 +19,11 @@ LABELS_FIELD = "labels"
 UNTIL_FIELD = "until"
 SUBMIT_FIELD = "submit_silence"
 PREVIEW_FIELD = "preview_silence"
+# And of the one behind "More".
+MORE_FORM = "more_form"
+PERSON_FIELD = "person"
+NOTE_FIELD = "note"
+EXTEND_FIELD = "longer"
 
 _REFERENCE = re.compile(r"[0-9a-f]{1,64}")
 _MOMENT = "%Y-%m-%d %H:%M %z"

@@ -117,10 +117,12 @@ def test_a_mild_message_is_blue() -> None:
     assert card(mild)["header"]["template"] == "blue"
 
 
-A, U, C, P, S, X, R, E = (
+A, U, C, H, N, P, S, X, R, E = (
     ActionKind.ACKNOWLEDGE,
     ActionKind.UNACKNOWLEDGE,
     ActionKind.CONFIRM,
+    ActionKind.HAND_OVER,
+    ActionKind.NOTE,
     ActionKind.PREVIEW,
     ActionKind.SILENCE,
     ActionKind.UNSILENCE,
@@ -132,26 +134,26 @@ A, U, C, P, S, X, R, E = (
 @pytest.mark.parametrize(
     ("story", "expected"),
     [
-        ("firing", [A, P, S, R]),
-        ("new_alerts", [A, P, S, R]),
-        ("acknowledged", [A, P, S, C, U, R]),
-        ("handled", [A, P, S, C, U]),
-        ("handled_only", [A, P, S, U]),
-        ("silence_requested", [A, X, R]),
-        ("silenced", [A, X, C, U, R, E]),
-        ("one_silenced", [A, P, S, R, X, E]),
-        ("silence_failed", [A, P, S, R]),
-        ("unsilencing", [A, P, S, R]),
-        ("silence_over", [A, P, S, R]),
+        ("firing", [A, P, S, R, H, N]),
+        ("new_alerts", [A, P, S, R, H, N]),
+        ("acknowledged", [A, P, S, C, U, R, H, N]),
+        ("handled", [A, P, S, C, U, H, N]),
+        ("handled_only", [A, P, S, U, H, N]),
+        ("silence_requested", [A, X, R, H, N]),
+        ("silenced", [A, X, C, U, R, E, H, N]),
+        ("one_silenced", [A, P, S, R, X, E, H, N]),
+        ("silence_failed", [A, P, S, R, H, N]),
+        ("unsilencing", [A, P, S, R, H, N]),
+        ("silence_over", [A, P, S, R, H, N]),
         ("approval", [A, ActionKind.APPROVE, ActionKind.DECLINE]),
         ("approval_owned", [A, ActionKind.APPROVE, ActionKind.DECLINE]),
-        ("no_group", [A, P, S, R]),
-        ("agent", [A, R]),
+        ("no_group", [A, P, S, R, H, N]),
+        ("agent", [A, R, H, N]),
         ("agent_closed", []),
         ("resolved", []),
         ("late", []),
         ("message", []),
-        ("nothing", [A, R]),
+        ("nothing", [A, R, H, N]),
     ],
 )
 def test_controls_follow_the_state(story: str, expected: list[ActionKind]) -> None:
