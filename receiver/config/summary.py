@@ -48,6 +48,9 @@ def _lines(config: Config) -> Iterator[str]:
         if storm.enabled
         else "storms: off, every incident waits for a card of its own"
     )
+    if config.policy:
+        many = len(config.policy)
+        yield f"policy: {many} rule{'' if many == 1 else 's'}, and nothing else is permitted"
     for number, route in enumerate(config.routes):
         yield f"route {number}: {_route(route)}"
 

@@ -13,6 +13,19 @@ def begun(verdict: Verdict) -> tuple[Silence, ...]:
     return tuple(one for one in verdict.silences if one.state is not SilenceState.EXPIRING)
 
 
+def _looked_at(known: Incident, after: Incident, what: Touched) -> Touched:
+    """Return what a preview touches: the alerts that it would mute, and no others."""
+    shown = after.proposal
+    if shown is None or shown == known.proposal:
+        return what
+    muted = [
+        labels
+        for labels in what.labels
+        if all(labels.get(name, "") == value for name, value in shown.matchers)
+    ]
+    return what._replace(labels=tuple(muted) or what.labels)
+
+
 def admit(
     access: Access, action: Action, known: Incident, verdict: Verdict, what: Touched, now: int
 ) -> Verdict:
@@ -23,6 +36,7 @@ def admit(
     if verdict.incident is None or verdict.own:
         return verdict
     silences = (*begun(verdict), *verdict.concerns)
+    what = _looked_at(known, verdict.incident, what)
     asker = Asker(action.actor, action.place.partition(":")[2])
     ruling = may(access, asker, action.kind, what._replace(silences=silences), now)
     if ruling.reason is PolicyReason.NEEDS_APPROVAL:

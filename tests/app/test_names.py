@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import yaml
+
 from receiver.assembly import LEARN_APART
 from receiver.sandbox.server import serve_sandbox
 from receiver.sandbox.state import Call
-from tests.stage import played
+from tests.stage import played, settings, stage
 
 CHATS = 60
 A_SECOND = 1_000
@@ -35,3 +37,24 @@ async def test_a_start_reads_one_chat_after_another(tmp_path: Path) -> None:
             assert calls[-1].at - calls[0].at >= (CHATS - 5) * LEARN_APART * A_SECOND
             known = at.receiver.parts.apps["ops"].channel.known_name
             await at.until(lambda: known(at.people["韩梅梅"].open_id) == "韩梅梅")
+
+
+async def test_the_policys_addresses_are_looked_up_at_the_start_and_at_a_reload(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, policy=[rule("li@example.com")]) as at:
+
+        async def person(email: str) -> str | None:
+            return at.receiver.parts.apps["ops"].channel.known_person(email)
+
+        assert await at.when(lambda: person("li@example.com")) == "ou_li"
+        assert await person("han@example.com") is None
+        document = settings(at.sandbox, tmp_path, policy=[rule("han@example.com")])
+        (tmp_path / "receiver.yaml").write_text(yaml.safe_dump(document), "utf-8")
+        assert await at.receiver.reload() == ""
+        assert await at.when(lambda: person("han@example.com")) == "ou_han"
+
+
+def rule(who: str) -> dict[str, list[str]]:
+    """Make a rule that permits somebody everything."""
+    return {"who": [who], "may": ["all"]}

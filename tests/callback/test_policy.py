@@ -13,6 +13,7 @@ from receiver.domain.action import ActionKind
 from receiver.domain.matcher import parse_matcher
 from receiver.domain.policy import FREE, Access, Permission, Policy, Rule
 from receiver.domain.ruling import PolicyReason, Ruling
+from tests.app.held import held_alertmanager
 from tests.callback.bench import HAN, LI, bench, clicked
 from tests.callback.test_digest import storm
 
@@ -180,3 +181,41 @@ async def test_a_digests_silence_must_be_permitted_for_all(
     async with storm(tmp_path, policy=Policy((rule("all", match=match),))) as at:
         await at.click(SILENCE)
         assert bool((await at.snapshot()).incident.silences) is permitted
+
+
+async def test_a_digests_broad_silence_is_approved_by_another(tmp_path: Path) -> None:
+    some = Rule(who=("all",), may=ALL, broad=5)
+    async with (
+        held_alertmanager() as alertmanager,
+        storm(tmp_path, alertmanager.url, policy=Policy((some,))) as at,
+    ):
+        alertmanager.release.set()
+        asked = await at.click(SILENCE, actor=LI)
+        assert asked.toast.en.startswith("So broad a silence needs a second person")
+        (request,) = (await at.snapshot()).incident.requests
+        assert request.muting == 6
+        drawn = json.dumps(json.loads(asked.content or ""), ensure_ascii=False)
+        assert '"a": "approve"' in drawn
+        assert "李雷" in drawn
+        own = await at.click(ActionKind.APPROVE, actor=LI, silence=request.id)
+        assert own.toast.en == "Nobody approves their own request: ask a colleague"
+        assert alertmanager.bodies == []
+        yes = await at.click(ActionKind.APPROVE, actor=HAN, silence=request.id)
+        assert yes.toast.en == "Silenced"
+        (body,) = alertmanager.bodies
+        assert json.loads(body)["createdBy"] == "李雷"
+        (silence,) = (await at.snapshot()).incident.silences
+        assert (silence.id, silence.matchers) == (request.id, request.silences[0].matchers)
+        late = await at.click(ActionKind.DECLINE, actor=HAN, silence=request.id)
+        assert late.toast.en == "Nothing awaits approval here any more"
+
+
+async def test_a_broad_silence_can_be_declined(tmp_path: Path) -> None:
+    async with bench(tmp_path, policy=Policy((Rule(who=("all",), may=ALL, broad=0),))) as at:
+        await at.click(SILENCE, actor=LI)
+        again = await at.click(SILENCE, actor=HAN)
+        assert again.toast.en.startswith("Another silence awaits approval")
+        (request,) = (await at.snapshot()).incident.requests
+        reply = await at.click(ActionKind.DECLINE, actor=HAN, silence=request.id)
+        assert reply.toast.en == "Declined: nothing is silenced"
+        assert (await at.snapshot()).incident.silences == ()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from receiver.config import summary
 from receiver.domain.matcher import parse_matcher
 from receiver.domain.policy import Permission, Rule
 from tests.config.made import WHOLE, added, made
@@ -76,6 +77,12 @@ def test_the_guides_example_is_read() -> None:
     config = made(WHOLE + LISTS + text)
     assert len(config.policy) == 4
     assert not [each for each in config.warnings if "policy" in each]
+
+
+def test_the_summary_says_that_there_is_a_policy() -> None:
+    rule = "policy:\n  - {who: [all], may: [all]}\n"
+    assert "policy: 1 rule, and nothing else is permitted" in summary(made(WHOLE + rule))
+    assert "policy" not in summary(made(WHOLE))
 
 
 def test_what_nobody_could_approve_is_warned_of() -> None:

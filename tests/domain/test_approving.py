@@ -12,6 +12,7 @@ from receiver.domain.admission import admit
 from receiver.domain.decide import decide
 from receiver.domain.due import fall_due, next_due
 from receiver.domain.incident import Incident
+from receiver.domain.matcher import equal
 from receiver.domain.person import Actor
 from receiver.domain.policy import Access, Permission, Policy, Rule, touched
 from receiver.domain.proposal import Found
@@ -204,3 +205,13 @@ def test_what_was_looked_at_awaits_its_answer() -> None:
     assert after(asked).proposal is None
     (request,) = after(asked).requests
     assert request.silences[0].matchers == proposal.matchers
+
+
+@pytest.mark.parametrize(("instance", "reason"), [("n1", "previewed"), ("n2", "not_permitted")])
+def test_only_what_a_preview_would_mute_must_be_permitted(instance: str, reason: str) -> None:
+    mine = Rule(
+        who=("all",), may=frozenset({Permission.SILENCE}), matchers=(equal("instance", "n1"),)
+    )
+    member = next(one for one in MEMBERS if one.labels["instance"] == instance)
+    preview = click(ActionKind.PREVIEW, LI, duration="2h", found=Found(1), scope=member.fingerprint)
+    assert do(OPEN, preview, Access(Policy((mine,)))).reason == reason
