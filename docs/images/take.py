@@ -1,4 +1,4 @@
-"""Takes the pictures of the two READMEs anew: ``python -m docs.images.take`` plays the demo."""  # noqa: INP001
+"""Takes the pictures of the pages anew: ``python -m docs.images.take`` plays the demo."""  # noqa: INP001
 
 import asyncio
 import os
@@ -7,10 +7,16 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
+from receiver.domain.chart import MINUTE
 from tests.browser import READY, chromium
+from tests.real_alertmanager import wall_clock
+from tests.real_prometheus import real_prometheus
+from tests.stage import stage
+from tests.stories.charted import METRIC, PAST, charted, charted_by
 
 HERE = Path(__file__).parent
 # A browser at 75 %: the picture is 1360 by 900, and three cards are to be seen.
@@ -33,8 +39,40 @@ async def take() -> None:
             await _silence(page)
         for name, language, design in LOOKS:
             async with _page(browser, url, language) as page:
+                if name == LOOKS[0][0]:
+                    await _cards(page)
                 await _design(page, design)
                 await _picture(page, HERE / name)
+        await chart(browser)
+
+
+async def _cards(page: Page) -> None:
+    """Take the cards that ``docs/on-call.md`` explains, each by itself."""
+    for title, colour, name in (
+        (RED, "red", "card-firing.png"),
+        (BLUE, "blue", "card-acknowledged.png"),
+        (GREY, "grey", "card-silenced.png"),
+    ):
+        await _sees(page, title, colour)
+        await _card(page, title).locator(".card").first.screenshot(path=HERE / name)
+
+
+async def chart(browser: Browser) -> None:
+    """Take the picture of a card with a chart, of a real Prometheus with a made-up past."""
+    now = wall_clock() // MINUTE * MINUTE
+    with TemporaryDirectory() as folder:
+        prometheus = Path(folder) / "prometheus"
+        prometheus.mkdir()
+        async with (
+            real_prometheus(prometheus, METRIC, PAST, now, 60 * MINUTE) as url,
+            stage(Path(folder), **charted_by(url)) as at,
+        ):
+            await at.fire(charted("db-1"), charted("db-2"))
+            await at.message()
+            async with _page(browser, at.sandbox.page_url, "en-US") as page:
+                card = _card(page, "DiskAlmostFull")
+                await expect(card.locator(".chart-svg")).to_be_visible()
+                await card.locator(".card").first.screenshot(path=HERE / "card-chart.png")
 
 
 @asynccontextmanager

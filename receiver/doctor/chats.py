@@ -18,7 +18,10 @@ from receiver.domain.outcome import Delivered
 # https://open.feishu.cn/document/server-docs/group/chat/get-2
 _CHAT = ("GET", "/open-apis/im/v1/chats/:chat_id")
 _INSIDE = ("GET", "/open-apis/im/v1/chats/:chat_id/members/is_in_chat")
+# https://open.feishu.cn/document/server-docs/group/chat/list
+_LIST = ("GET", "/open-apis/im/v1/chats")
 _ALL = "all_members"
+OTHERS_MOST = 50
 
 
 class _Chat(msgspec.Struct):
@@ -31,6 +34,19 @@ class _Chat(msgspec.Struct):
 
 class _ChatBody(msgspec.Struct):
     data: _Chat
+
+
+class _Listed(msgspec.Struct):
+    chat_id: str = ""
+    name: str = ""
+
+
+class _List(msgspec.Struct):
+    items: list[_Listed] = []
+
+
+class _ListBody(msgspec.Struct):
+    data: _List
 
 
 class _Inside(msgspec.Struct):
@@ -51,9 +67,26 @@ def chats_of(config: Config, app: str) -> tuple[str, ...]:
 async def examine_chats(kit: Kit, api: Api, app: FeishuAppConfig) -> list[Finding]:
     """Check each configured chat of an app."""
     chats = chats_of(kit.config, app.name)
+    found = [finding for chat in chats for finding in await _chat(kit, api, app.name, chat)]
     if not chats:
-        return [unknown(f"feishu {app.name}", "no route shows anything by this app")]
-    return [finding for chat in chats for finding in await _chat(kit, api, app.name, chat)]
+        found.append(unknown(f"feishu {app.name}", "no route shows anything by this app"))
+    return [*found, *await _others(api, app.name, chats)]
+
+
+async def _others(api: Api, app: str, named: tuple[str, ...]) -> list[Finding]:
+    """Name the chats that the bot is in and no route: their ids are wanted for the routes."""
+    result = await api.call(_LIST, _LIST[1], query={"page_size": OTHERS_MOST})
+    if not isinstance(result.outcome, Delivered):
+        return []  # the permission was looked at before
+    try:
+        listed = msgspec.json.decode(result.body, type=_ListBody).data.items
+    except UNREADABLE:
+        return [unknown(f"feishu {app}", "the chats of the bot cannot be read")]
+    return [
+        ok(f"feishu {app}:{chat.chat_id}", f"the bot is in {chat.name}; no route shows anything")
+        for chat in listed
+        if chat.chat_id and chat.chat_id not in named
+    ]
 
 
 async def _chat(kit: Kit, api: Api, app: str, chat: str) -> list[Finding]:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from receiver.channels.feishu.content import UNREADABLE
 from receiver.channels.feishu.http import Answer, Request, exchange, explain
 from receiver.channels.feishu.seal import signature
+from receiver.channels.feishu.stream_endpoint import PATH, Endpoint, read_endpoint
 from receiver.config import FeishuAppConfig, Secret
 from receiver.doctor.finding import Finding, fail, ok, unknown
 from receiver.doctor.kit import TIMEOUTS, Kit
@@ -31,7 +32,7 @@ async def examine_callback(kit: Kit, app: FeishuAppConfig) -> list[Finding]:
     where = f"feishu {app.name}"
     base = kit.config.server.external_url
     if app.callbacks != "http":
-        return []
+        return [await _stream(kit, app, where)]
     if not base:
         cure = "set server.external_url to where the platform reaches the receiver"
         return [unknown(where, "whether clicks arrive cannot be asked", cure)]
@@ -51,6 +52,29 @@ async def examine_callback(kit: Kit, app: FeishuAppConfig) -> list[Finding]:
         cure = "start the receiver, and check the proxy, the name and the certificate before it"
         return [fail(where, f"{url} is not reached from here ({explain(answer).detail})", cure)]
     return [_judged(where, url, answer, challenge)]
+
+
+async def _stream(kit: Kit, app: FeishuAppConfig, where: str) -> Finding:
+    """Ask where the long connection would be made, and make none: the receiver has it."""
+    url = app.base_url + PATH
+    body = {"AppID": app.app_id, "AppSecret": app.app_secret.reveal()}
+    request = Request(
+        method="POST",
+        url=url,
+        template=PATH,
+        shown_url=url,
+        body=msgspec.json.encode(body),
+        headers={"locale": "zh"},
+    )
+    answer = await exchange(kit.http, request, TIMEOUTS.total)
+    if isinstance(answer, Exception):
+        said = f"the long connection's endpoint is not reached ({explain(answer).detail})"
+        return fail(where, said, "allow base_url in the firewall or proxy")
+    found = read_endpoint(answer.status, answer.body, app.base_url)
+    if isinstance(found, Endpoint):
+        return ok(where, "the long connection is offered: its endpoint knows the app")
+    said = f"the long connection is not to be had ({found.detail})"
+    return fail(where, said, found.cure) if found.cure else unknown(where, said)
 
 
 def _judged(where: str, url: str, answer: Answer, challenge: str) -> Finding:

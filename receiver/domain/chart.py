@@ -13,7 +13,8 @@ from receiver.domain.threshold import EXPRESSION_LIMIT, Question, Threshold, que
 MINUTE = 60_000
 BEFORE = 30 * MINUTE  # ms shown before an incident began
 AFTER = 60 * MINUTE  # and after it
-POINTS = 30  # of a curve; more say no more on a phone, and weigh
+POINTS = 30  # of a curve, or a few more; many say no more on a phone, and weigh
+_SLACK = 2 * MINUTE  # by which a time may be longer before its points are further apart
 CURVES_MOST = 5
 SERIES_MOST = 5_000  # beyond, nothing is chosen
 ALERTS_MOST = 100  # whose labels are looked for
@@ -117,7 +118,8 @@ def span(about: Asked, now: int) -> Span:
     latest = about.since + AFTER
     end = min(now, latest if about.until is None else min(about.until + BEFORE, latest))
     end = max(end, about.since)
-    step = max(math.ceil((end - about.since + BEFORE) / POINTS / MINUTE), 1) * MINUTE
+    lasted = end - about.since + BEFORE - _SLACK
+    step = max(math.ceil(lasted / POINTS / MINUTE), 1) * MINUTE
     return Span(about.since - BEFORE // step * step, end, step)
 
 
@@ -150,7 +152,7 @@ def _within(series: Series, asked_for: Span) -> Series:
         for at, value in series.points[: 2 * POINTS]
         if asked_for.start <= at <= asked_for.end and math.isfinite(value)
     ]
-    return series._replace(points=tuple(sorted(kept)[-POINTS - 1 :]))
+    return series._replace(points=tuple(sorted(kept)[-POINTS - 3 :]))
 
 
 def _matches(found: Sequence[Series], alerts: Sequence[Mapping[str, str]]) -> list[int]:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -104,7 +104,8 @@ async def _slow(_: Request) -> Response:
     async def drip() -> AsyncIterator[bytes]:
         while True:  # never silent for long enough to be noticed by a timeout of reads
             yield b" "
-            await asyncio.sleep(0.05)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 0.05)
 
     return StreamingResponse(drip())
 

@@ -43,6 +43,7 @@ async def test_nothing_is_wrong_where_all_is_well(well: Ward) -> None:
         "it may read chats",
         "the bot is in 生产告警 / on-call",
         "all 1 who are mentioned are in the chat",
+        "feishu ops:oc_platform_team the bot is in 平台组; no route shows anything",
         "knows the app's keys",
         "the address is right, and the signature is not refused",
         "its API answers, version 0.33.1",
@@ -50,6 +51,29 @@ async def test_nothing_is_wrong_where_all_is_well(well: Ward) -> None:
         "its silences can be read",
     ):
         assert expected in said, said
+
+
+async def test_a_long_connection_is_asked_for_and_not_made(well: Ward) -> None:
+    well.feishu["callbacks"] = "long_connection"
+    said = "\n".join(map(str, await well.findings()))
+    assert "the long connection is offered" in said
+    assert "FAIL" not in said
+    well.desk.fault("ws_endpoint", "code", code=403, http=200)
+    assert "publish a version of it" in "\n".join(await well.failures())
+
+
+async def test_a_prometheus_is_asked(well: Ward) -> None:
+    async def answer(_: Request) -> Response:
+        row = b'{"metric":{},"values":[[1,"1"]]}'
+        return Response(b'{"data":{"result":[%s]}}' % row)
+
+    app = Starlette(routes=[Route("/api/v1/query_range", answer, methods=["POST"])])
+    async with serve_app(app, closing=lambda: None) as url:
+        well.config["alertmanagers"][0]["prometheus"] = {"url": url}
+        found = "\n".join(map(str, await well.findings()))
+        assert "prometheus of prod     it answers queries" in found
+        well.config["alertmanagers"][0]["prometheus"]["url"] = f"{url}/wrong"
+        assert "it cannot be asked (HTTP 404)" in "\n".join(await well.failures())
 
 
 async def test_looking_changes_nothing(well: Ward) -> None:

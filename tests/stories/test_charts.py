@@ -3,10 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,25 +15,9 @@ from receiver.sandbox.server import serve_app
 from tests.channels.feishu.reading import walk
 from tests.real_alertmanager import wall_clock
 from tests.real_prometheus import real_prometheus
-from tests.stage import NOWHERE, Stage, alert, body, source, stage, words
+from tests.stage import Stage, body, stage, words
 from tests.stories.cards import Json
-
-PAST = {
-    'instance="db-1"': lambda ago: 95.0 - ago / MINUTE,
-    'instance="db-2"': lambda ago: 60.0 + (ago // MINUTE) % 7,
-}
-GENERATOR = f"http://prometheus/graph?g0.expr={quote('disk_used_percent > 80')}"
-
-
-def charted(instance: str = "db-1", **labels: str) -> Json:
-    """Return an alert whose address says what is drawn."""
-    made = alert("DiskAlmostFull", instance=instance, severity="critical", **labels)
-    began = datetime.fromtimestamp(wall_clock() / 1000, UTC).isoformat()
-    return {**made, "startsAt": began, "generatorURL": GENERATOR}
-
-
-def settings_of(url: str) -> dict[str, Any]:
-    return {"alertmanagers": [{**source(NOWHERE), "prometheus": {"url": url}}]}
+from tests.stories.charted import METRIC, PAST, charted, charted_by
 
 
 def charts(content: Json) -> list[Json]:
@@ -47,10 +28,8 @@ async def test_the_first_message_shows_what_prometheus_knows(tmp_path: Path) -> 
     now = wall_clock() // MINUTE * MINUTE
     (tmp_path / "prometheus").mkdir()
     async with (
-        real_prometheus(
-            tmp_path / "prometheus", "disk_used_percent", PAST, now, 60 * MINUTE
-        ) as url,
-        stage(tmp_path, **settings_of(url)) as at,
+        real_prometheus(tmp_path / "prometheus", METRIC, PAST, now, 60 * MINUTE) as url,
+        stage(tmp_path, **charted_by(url)) as at,
     ):
         await at.fire(charted())
         message = await at.message()
@@ -84,7 +63,7 @@ async def slow(folder: Path) -> AsyncIterator[tuple[Stage, Slow]]:
     app = Starlette(routes=[Route("/{path:path}", server.answer, methods=["POST"])])
     async with (
         serve_app(app, closing=server.open.set) as url,
-        stage(folder, **settings_of(url)) as at,
+        stage(folder, **charted_by(url)) as at,
     ):
         yield at, server
 
