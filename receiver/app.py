@@ -25,11 +25,12 @@ from receiver.charting import Charting
 from receiver.config import BadConfig, Config, load
 from receiver.deliver.budget import Ledger
 from receiver.deliver.dispatcher import Dispatcher
+from receiver.deliver.escalator import Escalator
 from receiver.deliver.means import Means
 from receiver.deliver.storm import Storms
 from receiver.domain.audit import Trail
 from receiver.domain.incident import Line
-from receiver.duty import Duty
+from receiver.duty import Duty, plans_of
 from receiver.ingest.agents import Agents, AgentWebhook
 from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
@@ -189,9 +190,8 @@ class App:
         self._duty = self._begin_duty()
         self._make_stages(store)
         await self._dispatcher.restore()
-        self._run(self._dispatcher.run, self._dispatcher.stop)
-        self._run(self._clock.run, self._clock.stop)
-        self._run(self._reconciler.run, self._reconciler.stop)
+        for part in (self._dispatcher, self._escalator, self._clock, self._reconciler):
+            self._run(part.run, part.stop)
         self._stack.push_async_callback(self._silencing.close)
         await self._silencing.resume()
         await self._serve(store)
@@ -310,7 +310,11 @@ class App:
             metrics=self.metrics,
             log=self._logs("storm"),
         )
-        return Dispatcher(means, world.sleep, storms)
+        dispatcher = Dispatcher(means, world.sleep, storms)
+        self._escalator = Escalator(
+            means, dispatcher.watch, lambda: plans_of(self.config), world.sleep
+        )
+        return dispatcher
 
     def _begin_duty(self) -> Duty:
         duty = Duty(

@@ -1,10 +1,11 @@
 """The parts about on-call duty: a configuration's lists, asked and watched."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from receiver.channels.base import Channel
 from receiver.config import Config, OncallList
+from receiver.domain.escalated import Plan
 from receiver.domain.person import Actor
 from receiver.oncall.lists import OnCall, OnCallPorts, Roster
 from receiver.oncall.remote import Remote, build_http, headers_of
@@ -71,6 +72,11 @@ class Duty:
         """Return a person's ids in every app that can look people up."""
         found = await asyncio.gather(*(each.people((email,)) for each in self._channels()))
         return tuple(open_id for ids in found for open_id in ids)
+
+
+def plans_of(config: Config) -> Mapping[str, Plan]:
+    """Return the escalations of a configuration by name."""
+    return {each.name: each.plan for each in config.escalations}
 
 
 def rosters_of(config: Config) -> tuple[Roster, ...]:

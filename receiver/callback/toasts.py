@@ -23,6 +23,9 @@ _DONE: dict[ActionKind, Toast] = {
     ActionKind.PREVIEW: Toast("info", "请核对卡片上的预览", "Look at the preview in the card"),
     ActionKind.CANCEL: Toast("info", "已取消,没有静默", "Cancelled: nothing is silenced"),
     ActionKind.EXTEND: Toast("success", "静默已延长", "Silence extended"),
+    ActionKind.ESCALATE: Toast(
+        "success", "正在升级,卡片将显示结果", "Escalating; the card will show the outcome"
+    ),
 }
 _SILENCE_REQUESTED = Toast(
     "info", "已请求静默,卡片将显示结果", "Silence requested; the card will show the outcome"
@@ -52,6 +55,10 @@ _REASONS: dict[ActionReason, Toast] = {
     ActionReason.ENOUGH_OWNERS: Toast(
         "info", "认领的人已足够多", "Enough people have acknowledged it"
     ),
+    ActionReason.NOTHING_TO_ESCALATE: Toast(
+        "info", "没有下一级可升级", "There is no further step to take"
+    ),
+    ActionReason.ESCALATING: Toast("info", "正在升级中", "A step is being taken already"),
     ActionReason.NOT_ACKNOWLEDGED: Toast("info", "当前无人认领", "Nobody has acknowledged it"),
     ActionReason.ALREADY_SILENCED: Toast(
         "info",

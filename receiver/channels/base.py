@@ -85,6 +85,29 @@ class Edits(Protocol):
         """Answer to a message, which brings it up again."""
 
 
+class Urged(NamedTuple):
+    """What became of an urgent notice, and whom it did not reach though others were called."""
+
+    outcome: Outcome
+    missed: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Urges(Protocol):
+    """A channel that can also call people to a message in the app, by SMS or by phone."""
+
+    async def urge(self, message_id: str, call: Call, people: Sequence[str]) -> Urged:
+        """Call people, given by their resolved ids; it cannot be made once by any key."""
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    """A channel that can word a short message about an incident which calls people."""
+
+    def render_reply(self, view: View) -> str:
+        """Return that message, to be sent or to be a reply."""
+
+
 @runtime_checkable
 class Spreads(Protocol):
     """A channel whose lesser sends keep away from moments when everybody sends."""

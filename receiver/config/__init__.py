@@ -1,6 +1,6 @@
 """One YAML file becomes one immutable value, checked whole; errors name the path and the cure."""
 
-from receiver.config.duty import Calendar, Endpoint, OncallList, RotationConfig
+from receiver.config.duty import Calendar, Endpoint, Escalation, OncallList, RotationConfig
 from receiver.config.loading import load, parse
 from receiver.config.problem import BadConfig, Problem
 from receiver.config.routing import Router
@@ -41,6 +41,7 @@ __all__ = [
     "Calendar",
     "Config",
     "Endpoint",
+    "Escalation",
     "FeishuAppConfig",
     "FeishuBotConfig",
     "Flapping",

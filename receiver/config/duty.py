@@ -1,11 +1,12 @@
 """On-call lists as configured; times are integer milliseconds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from receiver.config.secret import Secret
+from receiver.domain.escalated import EscalationStep, Plan
 from receiver.domain.oncall import Override, Rotation, moment
 
 MINUTE = 60_000
@@ -80,6 +81,24 @@ class OncallList:
     rotation: RotationConfig | None = None
     ical: Calendar | None = None
     http: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """Who is called, in steps, for what nobody looks after."""
+
+    name: str
+    steps: tuple[EscalationStep, ...]
+
+    @property
+    def plan(self) -> Plan:
+        """The steps, each with those whom it calls; none where the route's mention says it."""
+        whom: tuple[str, ...] = ()
+        found = []
+        for step in self.steps:
+            whom = step.whom or whom
+            found.append(replace(step, whom=whom))
+        return tuple(found)
 
 
 def at(when: datetime, zone: ZoneInfo) -> int:

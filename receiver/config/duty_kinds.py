@@ -8,19 +8,28 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from receiver.config.document import Entries, Items
-from receiver.config.duty import Calendar, Endpoint, OncallList, RotationConfig, StandIn, at
-from receiver.config.kinds import Kind, duration, listed, named, pattern
+from receiver.config.duty import (
+    Calendar,
+    Endpoint,
+    Escalation,
+    OncallList,
+    RotationConfig,
+    StandIn,
+    at,
+)
+from receiver.config.kinds import Kind, choice, duration, listed, named, pattern
 from receiver.config.place import Notes, Place, plain_text
 from receiver.config.secret_kinds import CALENDAR_URL, TOKEN
 from receiver.config.section import section
 from receiver.config.urls import HEADERS, LIST_URL
+from receiver.domain.escalated import EscalationStep, Via
 from receiver.domain.oncall import MENTION as ONCALL
 from receiver.domain.oncall import list_of
 
 PLACES = ("rotation", "ical", "http")
 DAY_HOURS = 24
 SECOND, HOUR = 1000, 3_600_000
-PEOPLE_MOST = 1000
+EVERYBODY = "all"
 
 _PERSON = r"ou_[A-Za-z0-9_-]{1,64}|[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,255}"
 _MENTION = re.compile(rf"all|{_PERSON}|{ONCALL}.*")
@@ -30,13 +39,50 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 
 def learn_lists(root: Entries, notes: Notes) -> None:
-    """Note the lists that mentions may name, also of entries that are wrong elsewhere."""
-    lists = root.entries.get("oncall")
-    notes.lists = frozenset(
+    """Note the names that mentions and routes may use, also of entries that are wrong elsewhere."""
+    notes.lists = _names(root, "oncall", notes)
+    notes.escalations = _names(root, "escalations", notes)
+
+
+def _names(root: Entries, key: str, notes: Notes) -> frozenset[str]:
+    entries = root.entries.get(key)
+    items = entries.items if isinstance(entries, Items) else []
+    names = (
         plain_text(item.entries.get("name"), notes.environ)
-        for item in (lists.items if isinstance(lists, Items) else [])
+        for item in items
         if isinstance(item, Entries)
-    ) - {""}
+    )
+    return frozenset(names) - {""}
+
+
+def _escalation(place: Place) -> str:
+    text, names = place.text(), place.notes.escalations
+    if text not in names:
+        known = ", ".join(sorted(names))
+        raise place.refuse(
+            f"name one of escalations: {known}" if known else "add it to escalations"
+        )
+    return text
+
+
+def _via(place: Place) -> Via:
+    return Via(_VIA.read(place))
+
+
+def _check_step(values: Mapping[str, Any], place: Place) -> None:
+    urgent = values.get("via", Via.MENTION) is not Via.MENTION
+    if urgent and EVERYBODY in values.get("whom", ()):
+        place.note_at("whom", "name people or a list: only a mention can call everybody", "all")
+
+
+def _check_steps(values: Mapping[str, Any], place: Place) -> None:
+    steps = values.get("steps") or ()
+    if not steps:
+        return
+    places = place.entry("steps").items()
+    for here, before, step in zip(places[1:], steps[:-1], steps[1:], strict=True):
+        if step.after < before.after:
+            here.note_at("after", "put the steps in the order of their times", "an earlier time")
 
 
 def _mention(place: Place) -> str:
@@ -157,6 +203,22 @@ ENDPOINT = section(
         "bearer_token": TOKEN,
         "every": duration(10 * SECOND, 24 * HOUR),
     },
+)
+_VIA = choice(*Via)
+ESCALATION_NAME = Kind("name", _escalation)
+STEP = section(
+    EscalationStep,
+    {
+        "after": duration(0, 7 * 24 * HOUR),
+        "via": Kind(_VIA.name, _via),
+        "whom": listed(MENTION),
+    },
+    _check_step,
+)
+ESCALATION = section(
+    Escalation,
+    {"name": named("escalation"), "steps": listed(STEP, least=1, once=False)},
+    _check_steps,
 )
 ONCALL_LIST = section(
     OncallList,

@@ -35,6 +35,7 @@ class Notes:
     platforms: Mapping[str, str] = field(default_factory=dict)  # channel -> base_url
     quotas: dict[str, tuple[str, int]] = field(default_factory=dict)  # tenant -> path, quota
     lists: frozenset[str] = frozenset()  # the names of on-call lists
+    escalations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,7 @@ class _Chat:
     mention: dict[str, None] = field(default_factory=dict)
     notify: dict[str, None] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
+    escalation: str = ""
 
     def take(self, target: str | Spread, route: Route) -> None:
         """Add what a route says about this chat."""
@@ -185,6 +186,7 @@ class _Chat:
                 next((each for each in self.fallbacks if each != target), ""),
                 tuple(each for each in self.family if each != target),
                 narrowed(*self.holds),
+                self.escalation,
             )
             for target in ((self.fixed,) if self.fixed else self.apps)
         )
@@ -197,11 +199,13 @@ def merge(routes: Iterable[Route], chats: _Chats) -> _Merged:
     shows it.
     """
     found: dict[tuple[str, ...], _Chat] = {}
-    for route in routes:
+    taken = tuple(routes)
+    escalation = next((route.escalation for route in taken if route.escalation), "")
+    for route in taken:
         for target in route.targets:
             first = target.targets[0] if isinstance(target, Spread) else target
             family = chats.family(first)
-            found.setdefault(family, _Chat(family)).take(target, route)
+            found.setdefault(family, _Chat(family, escalation=escalation)).take(target, route)
     choices = [chat.choices() for chat in found.values()]
     return _Merged(
         tuple(each[0] for each in choices),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from receiver.config.document import Entries
-from receiver.config.duty_kinds import MENTION, ONCALL_LIST
+from receiver.config.duty_kinds import ESCALATION, ESCALATION_NAME, MENTION, ONCALL_LIST
 from receiver.config.kinds import (
     ADDRESS,
     BOOLEAN,
@@ -262,6 +262,7 @@ ROUTE = section(
         "continue": BOOLEAN,
         "acknowledge_for": duration(MINUTE, 7 * DAY),
         "reopen_after": integer(1, 1000),
+        "escalation": ESCALATION_NAME,
     },
     check_route,
 )
@@ -299,6 +300,7 @@ ROOT: Kind[Config] = section(
         "oncall": listed(ONCALL_LIST, once=False),
         "silences": SILENCES,
         "timezone": ZONE,
+        "escalations": listed(ESCALATION, once=False),
         "operators_target": TARGET,
         "log": choice(*LOG_LEVELS),
         "templates": TEMPLATES,

@@ -40,8 +40,7 @@ def _lines(config: Config) -> Iterator[str]:
             along = channel.callbacks == LONG_CONNECTION
             where = "a long connection" if along else f"{base}/callbacks/feishu/{channel.name}"
             yield f"feishu app {channel.name}: {where}{_quota(channel)}"
-    for each in config.oncall:
-        yield f"on call for {each.name}: {_duty(each)}"
+    yield from _on_duty(config)
     storm = config.storm
     yield (
         f"storms: what cannot be shown within {span(storm.after)} is gathered in one digest"
@@ -53,6 +52,14 @@ def _lines(config: Config) -> Iterator[str]:
         yield f"policy: {many} rule{'' if many == 1 else 's'}, and nothing else is permitted"
     for number, route in enumerate(config.routes):
         yield f"route {number}: {_route(route)}"
+
+
+def _on_duty(config: Config) -> Iterator[str]:
+    for each in config.oncall:
+        yield f"on call for {each.name}: {_duty(each)}"
+    for plan in config.escalations:
+        steps = ", ".join(f"{step.via} after {span(step.after)}" for step in plan.steps)
+        yield f"escalation {plan.name}: {steps}"
 
 
 def _duty(each: OncallList) -> str:

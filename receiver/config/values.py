@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from receiver.config.duty import OncallList
+from receiver.config.duty import Escalation, OncallList
 from receiver.config.secret import Secret
 from receiver.domain.custody import ACKNOWLEDGE_FOR, REOPEN_AFTER
 from receiver.domain.incident import FLAP_WINDOW
@@ -199,6 +199,7 @@ class Route:
     continue_: bool = False
     acknowledge_for: int = ACKNOWLEDGE_FOR
     reopen_after: int = REOPEN_AFTER
+    escalation: str = ""
 
     @property
     def every_target(self) -> tuple[str, ...]:
@@ -281,6 +282,7 @@ class Config:
     oncall: tuple[OncallList, ...] = ()
     silences: Silences = Silences()
     timezone: str = "Asia/Shanghai"
+    escalations: tuple[Escalation, ...] = ()
     operators_target: str = ""
     log: str = "info"
     templates: Templates = Templates()

@@ -68,6 +68,11 @@ class Dispatcher:
         self._sweep_at = 0
         self._rescue_at = 0
 
+    @property
+    def watch(self) -> Watch:
+        """What is known of the other side, for whoever else makes calls."""
+        return self._watch
+
     def wake(self) -> None:
         """Look for cards now."""
         self._woken.set()

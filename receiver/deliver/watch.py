@@ -243,6 +243,10 @@ class Watch:
         if circuit.scope != self._means.operators():
             self._note(circuit_note(circuit))
 
+    def tell(self, note: Note) -> None:
+        """Tell the operators; one cause is told once a day."""
+        self._note(note)
+
     def _note(self, note: Note) -> None:
         """Tell the operators, who need not be told twice a day: each note is a commit."""
         now = self._means.now()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from receiver.domain.custody import Custody, Hold
+from receiver.domain.escalation import planned
 from receiver.domain.incident import (
     Change,
     Ending,
@@ -43,6 +44,20 @@ def absorb(
     ``members`` are that incident's. Absence from the body proves nothing; the group's own status
     is not looked at.
     """
+    change = _absorb(known, members, notice, rules, now)
+    name = next((place.escalation for place in notice.placements if place.escalation), "")
+    if change.incident is None or not change.raised or notice.kind is Kind.MESSAGE:
+        return change
+    return change._replace(incident=planned(change.incident, name))
+
+
+def _absorb(
+    known: Incident | None,
+    members: Mapping[str, Member],
+    notice: Notice,
+    rules: Rules,
+    now: int,
+) -> Change:
     if notice.kind is Kind.MESSAGE:
         return _open(notice, rules, now)
     fires = any(alert.firing for alert in notice.alerts)

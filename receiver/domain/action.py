@@ -30,6 +30,7 @@ class ActionKind(StrEnum):
     RESOLVE = "resolve"
     APPROVE = "approve"
     DECLINE = "decline"
+    ESCALATE = "escalate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

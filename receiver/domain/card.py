@@ -88,6 +88,7 @@ class Shown(NamedTuple):
     stale: bool = False
     superseded: bool = False
     requests: tuple[str, ...] = ()  # what awaits a second person
+    escalated: int = 0  # steps whose outcome is known
 
 
 class Attempt(NamedTuple):
@@ -108,6 +109,9 @@ class Call(StrEnum):
     PATCH = "patch"
     REPLY = "reply"
     POST = "post"
+    URGENT_APP = "urgent_app"
+    URGENT_SMS = "urgent_sms"
+    URGENT_PHONE = "urgent_phone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +202,7 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
         stale=bool(incident.stale_since) and incident.closed_at is None,
         superseded=incident.closed_at is not None and incident.ending is Ending.SUPERSEDED,
         requests=tuple(one.id for one in incident.requests if incident.closed_at is None),
+        escalated=incident.escalated.told,
     )
 
 

@@ -6,12 +6,18 @@ from dataclasses import replace
 from receiver.domain import approving, ownership
 from receiver.domain.action import Action, ActionKind, Verdict, done
 from receiver.domain.digest import Digest
+from receiver.domain.escalation import hurry
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.notes import add_note
 from receiver.domain.reason import ActionReason
 from receiver.domain.silencing import decide_silence, request_shared, request_unsilence
 
-_AMONG_PEOPLE = {**ownership.DECISIONS, **approving.DECISIONS, ActionKind.NOTE: add_note}
+_AMONG_PEOPLE = {
+    **ownership.DECISIONS,
+    **approving.DECISIONS,
+    ActionKind.NOTE: add_note,
+    ActionKind.ESCALATE: hurry,
+}
 
 
 def decide(known: Incident, members: Sequence[Member], action: Action, now: int) -> Verdict:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from receiver.domain.alert import Alert
 from receiver.domain.audit import Trail
 from receiver.domain.custody import Custody, Hold, Ownership
+from receiver.domain.escalated import Escalated
 from receiver.domain.proposal import Proposal
 from receiver.domain.reason import BodyReason, State
 from receiver.domain.request import Request
@@ -47,6 +48,7 @@ class Placement(NamedTuple):
     # The targets by which other apps serve the same chat: one card there is enough.
     others: tuple[str, ...] = ()
     hold: Hold = Hold()  # what its routes say about acknowledgements
+    escalation: str = ""  # the name of the first one that its routes name
 
 
 class Flapping(NamedTuple):
@@ -156,6 +158,7 @@ class Incident(NamedTuple):
     heirs: tuple[int, ...] = ()  # the incidents that hold its alerts since it was superseded
     ancestors: tuple[int, ...] = ()  # those that it took over from
     requests: tuple[Request, ...] = ()  # silences that await a second person
+    escalated: Escalated = Escalated()
 
 
 class Line(NamedTuple):

@@ -29,6 +29,7 @@ class Permission(StrEnum):
     UNSILENCE = "unsilence"
     RESOLVE = "resolve"
     APPROVE = "approve"  # what others may only ask for
+    ESCALATE = "escalate"
 
 
 # What each action needs: a new kind of action is one line here.
@@ -48,6 +49,7 @@ PERMISSIONS: dict[ActionKind, Permission] = {
     ActionKind.RESOLVE: Permission.RESOLVE,
     ActionKind.APPROVE: Permission.APPROVE,
     ActionKind.DECLINE: Permission.APPROVE,
+    ActionKind.ESCALATE: Permission.ESCALATE,
 }
 
 

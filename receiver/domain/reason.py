@@ -55,6 +55,7 @@ class CardReason(StrEnum):
     SILENCE_FAILED = "silence_failed"
     LAPSED = "lapsed"  # nobody confirmed the acknowledgement
     HANDED_OVER = "handed_over"
+    ESCALATED = "escalated"  # nobody looked after it, and a step called people
     REMINDED = "reminded"  # the owners are asked whether they are still on it
     SUPPRESSED = "suppressed"  # by what is no silence of the card
     UNSUPPRESSED = "unsuppressed"
@@ -112,6 +113,8 @@ class ActionReason(StrEnum):
     UNKNOWN_CHOICE = "unknown_choice"
     NOBODY_CHOSEN = "nobody_chosen"
     NOTHING_WRITTEN = "nothing_written"
+    NOTHING_TO_ESCALATE = "nothing_to_escalate"
+    ESCALATING = "escalating"  # a step is being taken already
     CHANGED = "changed"  # a silence would mute something else than what it showed
     PREVIEWED = "previewed"  # what a silence would mute is shown; it is not made yet
     PREVIEW_OVER = "preview_over"  # nothing that was shown waits for this answer

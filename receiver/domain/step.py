@@ -99,6 +99,7 @@ def _differences(last: Shown, now: Shown) -> tuple[tuple[CardReason, bool], ...]
         (CardReason.FLAPPING, last.state is State.RESOLVED and now.state is not State.RESOLVED),
         (CardReason.SEVERITY_RAISED, now.marks.raised > last.marks.raised),
         (CardReason.NEW_ALERTS, now.marks.joined > last.marks.joined),
+        (CardReason.ESCALATED, now.escalated > last.escalated),
         (CardReason.SILENCE_FAILED, now.marks.failed > last.marks.failed),
         (CardReason.SILENCED, bool(_holding(now) - set(last.silences))),
         (CardReason.UNSILENCED, now.silences != last.silences),

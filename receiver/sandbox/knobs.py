@@ -73,6 +73,9 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ws_reconnect_nonce_s: int = 30
     # The tenant.
     monthly_quota: int | None = None
+    # How many people may be called by SMS and by phone; None is any number.
+    urgent_sms_quota: int | None = None
+    urgent_phone_quota: int | None = None
     latency_ms: int = 0
     sensitive_words: tuple[str, ...] = ()
     dlp_words: tuple[str, ...] = ()

@@ -62,7 +62,7 @@ def reply(ask: Ask) -> dict[str, Any]:
     """Answer `POST /open-apis/im/v1/messages/{message_id}/reply`."""
     document = ask.document()
     sending = _sending(document)
-    parent = _message(ask)
+    parent = find_message(ask)
     chat = ask.tenant.chats[parent.chat_id]
     _may_speak(ask, chat)
     if document.get("reply_in_thread") and not parent.thread_id:
@@ -100,7 +100,7 @@ def _person(ask: Ask, kind: str, who: str) -> User:
 
 
 def _may_speak(ask: Ask, chat: Chat) -> None:
-    _present(ask, chat)
+    present(ask, chat)
     if chat.muted:
         raise Refused(230018)
     counted(ask.tenant, ("chat", chat.chat_id), ask.now)
@@ -113,7 +113,8 @@ def counted(tenant: Tenant, scope: tuple[str, ...], now: int) -> None:
         raise Refused(230020)
 
 
-def _present(ask: Ask, chat: Chat) -> None:
+def present(ask: Ask, chat: Chat) -> None:
+    """Refuse a chat that is dissolved, or that the caller is not in."""
     if chat.dissolved:
         raise Refused(232009)
     if ask.caller.app_id not in chat.apps:
@@ -158,7 +159,8 @@ def place_under(message: Message, parent: Message) -> None:
     message.parent_id = message.root_id if parent.thread_id else parent.message_id
 
 
-def _message(ask: Ask) -> Message:
+def find_message(ask: Ask) -> Message:
+    """Return the message that the path names; raises Refused where it is gone."""
     message = ask.tenant.messages.get(ask.path["message_id"])
     if message is None:
         raise Refused(99992354)
@@ -173,7 +175,7 @@ def patch(ask: Ask) -> dict[str, Any]:
     text = ask.document().get("content")
     if not isinstance(text, str):
         raise Refused(99992402, "field validation failed: content is a string")
-    message = _message(ask)
+    message = find_message(ask)
     chat = ask.tenant.chats[message.chat_id]
     _editable(ask, chat, message)
     content = read_content("interactive", text, Audience(ask.tenant, chat, ask.caller))
@@ -183,7 +185,7 @@ def patch(ask: Ask) -> dict[str, Any]:
 
 
 def _editable(ask: Ask, chat: Chat, message: Message) -> None:
-    _present(ask, chat)
+    present(ask, chat)
     if message.sender_kind != "app" or message.sender_id != ask.caller.app_id:
         raise Refused(230027)
     if message.msg_type != "interactive":
@@ -222,7 +224,7 @@ def replace_card(tenant: Tenant, message: Message, content: Content) -> None:
 
 def recall(ask: Ask) -> dict[str, Any]:
     """Answer `DELETE /open-apis/im/v1/messages/{message_id}`."""
-    message = _message(ask)
+    message = find_message(ask)
     if message.sender_kind != "app" or message.sender_id != ask.caller.app_id:
         raise Refused(230026)
     if ask.now - message.create_time > RECALL_MS:
@@ -244,7 +246,7 @@ def get(ask: Ask) -> dict[str, Any]:
     if message is None:
         raise Refused(99992354)
     ask.chat_id = message.chat_id
-    _present(ask, ask.tenant.chats[message.chat_id])
+    present(ask, ask.tenant.chats[message.chat_id])
     item = message_data(ask.tenant, ask.caller, message)
     if message.msg_type == "interactive":
         whole = ask.query.get("card_msg_content_type") == "user_card_content"

@@ -9,13 +9,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from receiver.sandbox import delayed, directory, hooks, lines, messages, tokens
+from receiver.sandbox import delayed, directory, hooks, lines, messages, tokens, urgent
 from receiver.sandbox.gateway import Door, Endpoint
 from receiver.sandbox.state import Tenant
 
 _SEND = frozenset({"im:message", "im:message:send_as_bot", "im:message:send"})
 _UPDATE = frozenset({"im:message", "im:message:send_as_bot", "im:message:update"})
 _READ = frozenset({"im:message", "im:message:readonly", "im:message:send_as_bot"})
+_URGENT = {
+    "app": "im:message.urgent",
+    "sms": "im:message.urgent:sms",
+    "phone": "im:message.urgent:phone",
+}
 _CHATS = frozenset({"im:chat", "im:chat:readonly", "im:chat:read", "im:chat.members:read"})
 _PEOPLE = frozenset({"contact:user.id:readonly"})
 
@@ -35,6 +40,12 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
     ("DELETE", f"{_IM}/messages/{{message_id}}"): Endpoint(
         name="recall", handler=messages.recall, scopes=_SEND
     ),
+    **{
+        ("PATCH", f"{_IM}/messages/{{message_id}}/urgent_{kind}"): Endpoint(
+            name=f"urgent_{kind}", handler=urgent.urgent(kind), scopes=frozenset({scope})
+        )
+        for kind, scope in _URGENT.items()
+    },
     ("GET", f"{_IM}/messages/{{message_id}}"): Endpoint(
         name="get", handler=messages.get, scopes=_READ
     ),

@@ -73,7 +73,18 @@ class Chat:
     dissolved: bool = False
     at_all: bool = True
     threads: bool = True
+    urgent: bool = True  # whether the group's settings allow urgent messages
+    external: bool = False
     message_ids: deque[str] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buzz:
+    """People who were called to a message: `kind` is app, sms or phone."""
+
+    kind: str
+    at: int
+    people: tuple[str, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +107,8 @@ class Message:
     gone: str = ""
     clicks: int = 0
     mentions: list[dict[str, str]] = field(default_factory=list)
+    buzzes: list[Buzz] = field(default_factory=list)
+    folded: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Draw the message for the page."""
@@ -113,6 +126,10 @@ class Message:
             "deleted": bool(self.gone),
             "locked": self.clicks > 0,
             "mentions": self.mentions,
+            "buzzes": [
+                {"kind": buzz.kind, "at": buzz.at, "people": list(buzz.people)}
+                for buzz in self.buzzes
+            ],
         }
 
 
@@ -178,6 +195,8 @@ class Tenant:
         self.templates: dict[str, dict[str, Any]] = {}
         self.calls: deque[Call] = deque(maxlen=CALLS_KEPT)
         self.quota_used: dict[str, int] = {}
+        self.urgent_used: dict[str, int] = {}
+        self._unread: dict[str, int] = {}
         self._uuids: OrderedDict[tuple[str, str], tuple[int, str]] = OrderedDict()
         self._p2p: dict[tuple[str, str], str] = {}
 
@@ -224,6 +243,14 @@ class Tenant:
             self._p2p[key] = chat_id
             self.tell_chat(self.chats[chat_id])
         return self.chats[self._p2p[key]]
+
+    def unread_buzzes(self, user: User) -> int:
+        """Return how many urgent messages a person has not read."""
+        return self._unread.get(user.open_id, 0)
+
+    def buzzed(self, user: User, times: int = 1) -> None:
+        """Count an urgent message that a person has not read; a negative number reads some."""
+        self._unread[user.open_id] = self.unread_buzzes(user) + times
 
     # Messages.
 

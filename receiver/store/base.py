@@ -1,6 +1,6 @@
 """What the stages may expect of a store, as numbered promises, and the values it speaks in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -10,6 +10,8 @@ from receiver.domain.card import (
     Card,
 )
 from receiver.domain.digest import Digest
+from receiver.domain.escalated import EscalationStep, Plan
+from receiver.domain.escalation import Told
 from receiver.domain.incident import Incident, Line, Member, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
@@ -125,6 +127,21 @@ class Queue(NamedTuple):
     shown: bool
 
 
+class Taking(NamedTuple):
+    """A step of an escalation that is recorded, and is now to be taken; ``number`` names it."""
+
+    snapshot: Snapshot
+    number: int
+    step: EscalationStep
+
+
+class Escalating(NamedTuple):
+    """The steps to take now, and when the next one may be due."""
+
+    takings: tuple[Taking, ...]
+    next_at: int | None
+
+
 class Stirred(NamedTuple):
     """The queues that something became due in, and when the next card becomes due."""
 
@@ -221,6 +238,8 @@ class Store(Protocol):
     13. The cost of a change does not grow with the number of incidents that are over.
     14. A source's truth is compared with each of its open incidents as it is kept then, and what
         differs is corrected in commits that are short, however much there is to correct.
+    15. A step of an escalation is recorded before it is given out, and given out once: one whose
+        outcome a crash kept from us is never given out again.
     """
 
     async def apply(self, notice: Notice, rules: Rules, now: int) -> Applied:
@@ -251,6 +270,27 @@ class Store(Protocol):
         self, source: str, told: Truth | Unanswered, rules: TruthRules, now: int
     ) -> Reconciled:
         """Bring a source's open incidents in line with what it says, or cannot be asked."""
+
+    async def next_escalation(self) -> int | None:
+        """Return when an escalation must be looked at (Unix ms); None where there is none."""
+
+    async def escalate(
+        self,
+        plans: Mapping[str, Plan],
+        now: int,
+        busy: Sequence[tuple[int, int]] = (),
+        since: int | None = None,
+    ) -> Escalating:
+        """Look at the escalations that are due, and record the steps that are to be taken.
+
+        ``busy`` are the steps, (incident, number), that this process is taking. With ``since``,
+        look at those instead whose time is later: the clock was set back, or this is a start.
+        """
+
+    async def conclude_step(
+        self, incident: int, number: int, told: Told, keys: Sequence[str], now: int
+    ) -> bool:
+        """Keep what became of a step, and the windows that its calls count against."""
 
     async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
         """Return the silences that Alertmanager must still be told of, or asked about."""

@@ -105,7 +105,7 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     if card is not None and card.in_flight is not sent.call:
         # Kept by an earlier try, whose answer came too late.
         return Settlement(card=card, delivered=isinstance(outcome, Delivered))
-    _keep_call(db, keys, now)
+    keep_call(db, keys, now)
     db.execute(sql.DROP_CALLS, (now - CALLS_KEPT,))
     if card is None:  # its incident was forgotten while the call was made
         return Settlement(card=Card(id=number, incident=0, target="", due_at=None))
@@ -120,7 +120,8 @@ def apply_settlement(  # noqa: PLR0913  (an outcome needs all of its circumstanc
     return settlement
 
 
-def _keep_call(db: Connection, keys: Sequence[str], now: int) -> None:
+def keep_call(db: Connection, keys: Sequence[str], now: int) -> None:
+    """Remember a call that was answered now, by what it counts against."""
     windows = [key for key in keys if not key.startswith(MONTH)]
     for key in keys:
         if key.startswith(MONTH):
@@ -148,7 +149,7 @@ def recover(db: Connection, now: int, busy: tuple[int, ...], keys: KeysOf) -> li
     for card in cut_off:
         put_card(db, crashed(card, now))
         # Kept with it: once out of flight, nothing else would tell the next start of this call.
-        _keep_call(db, keys(card), now)
+        keep_call(db, keys(card), now)
         # A post without an attempt has no uuid: made again, it may appear twice.
         if card.in_flight is Call.POST and card.attempt is None:
             keep_lines(db, card.incident, (Line("possible_duplicate", card.target),), now, "")

@@ -9,6 +9,7 @@ from receiver.domain.admission import begun
 from receiver.domain.card import Card
 from receiver.domain.digest import LATE_KEY, Digest, make
 from receiver.domain.due import next_due
+from receiver.domain.escalation import look_at
 from receiver.domain.incident import Change, Incident, Kind, Line, Member, Placement
 from receiver.domain.policy import Access
 from receiver.domain.reason import BodyReason
@@ -135,7 +136,8 @@ _PLACING = frozenset(
 def insert_incident(db: Connection, key: bytes, incident: Incident) -> int:
     """Write a new incident; return its number."""
     cursor = db.execute(
-        sql.INSERT_INCIDENT, (key, incident.source, incident.closed_at, encode(incident))
+        sql.INSERT_INCIDENT,
+        (key, incident.source, incident.closed_at, look_at(incident), encode(incident)),
     )
     number = cursor.lastrowid
     if number is None:  # pragma: no cover  (an INSERT always has one)
@@ -145,7 +147,8 @@ def insert_incident(db: Connection, key: bytes, incident: Incident) -> int:
 
 def update_incident(db: Connection, incident: Incident) -> None:
     """Write an incident that exists."""
-    values = (incident.closed_at, next_due(incident), encode(incident), incident.id)
+    due, escalate = next_due(incident), look_at(incident)
+    values = (incident.closed_at, due, escalate, encode(incident), incident.id)
     db.execute(sql.UPDATE_INCIDENT, values)
 
 

@@ -150,5 +150,10 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
     # A reply in the thread of a card names the card's message.
     ("CREATE INDEX cards_message ON cards (message_id) WHERE message_id <> ''",),
+    (
+        "ALTER TABLE incidents ADD COLUMN escalate_at INTEGER",
+        """CREATE INDEX incidents_escalate ON incidents (escalate_at)
+            WHERE escalate_at IS NOT NULL""",
+    ),
 )
 VERSION = len(MIGRATIONS)

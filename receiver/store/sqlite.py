@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,8 @@ from receiver.domain.card import (
     Ability,
     Card,
 )
+from receiver.domain.escalated import Plan
+from receiver.domain.escalation import Told
 from receiver.domain.incident import Incident, Line, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
@@ -23,7 +25,16 @@ from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
 from receiver.domain.truth import Truth, Unanswered
-from receiver.store import accounts, changes, deliveries, gathering, letters, trail, truths
+from receiver.store import (
+    accounts,
+    changes,
+    deliveries,
+    escalating,
+    gathering,
+    letters,
+    trail,
+    truths,
+)
 from receiver.store import statements as sql
 from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
@@ -33,6 +44,7 @@ from receiver.store.base import (
     Deeds,
     Due,
     Entry,
+    Escalating,
     Figures,
     Gathering,
     KeysOf,
@@ -148,6 +160,37 @@ class SqliteStore:
         """Bring a source's open incidents in line with what it says (see the protocol)."""
         engine = truths.Engine(self._look, self._writer.submit, self._holders)
         return await truths.reconcile(engine, source, told, rules, now)
+
+    async def next_escalation(self) -> int | None:
+        """Return when an escalation must be looked at (see the protocol)."""
+        return await self._read(lambda db: db.execute(sql.NEXT_ESCALATION).fetchone()[0])
+
+    async def escalate(
+        self,
+        plans: Mapping[str, Plan],
+        now: int,
+        busy: Sequence[tuple[int, int]] = (),
+        since: int | None = None,
+    ) -> Escalating:
+        """Record the steps that are to be taken (see the protocol)."""
+        return await self._writer.submit(
+            partial(escalating.escalate, plans=plans, now=now, busy=tuple(busy), since=since)
+        )
+
+    async def conclude_step(
+        self, incident: int, number: int, told: Told, keys: Sequence[str], now: int
+    ) -> bool:
+        """Keep what became of a step (see the protocol)."""
+        return await self._writer.submit(
+            partial(
+                escalating.conclude_step,
+                incident=incident,
+                number=number,
+                told=told,
+                keys=tuple(keys),
+                now=now,
+            )
+        )
 
     async def intents(self) -> Sequence[tuple[Snapshot, Silence]]:
         """Return the silences that still need Alertmanager (see the protocol)."""

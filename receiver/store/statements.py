@@ -7,11 +7,22 @@ UNSURE = Attempt._fields.index("ambiguous")  # attempts are kept as arrays
 
 NEWEST_OF_GROUP = "SELECT id, value FROM incidents WHERE key = ? ORDER BY id DESC LIMIT 1"
 INCIDENT = "SELECT key, value FROM incidents WHERE id = ?"
-INSERT_INCIDENT = "INSERT INTO incidents (key, source, closed_at, value) VALUES (?, ?, ?, ?)"
-UPDATE_INCIDENT = "UPDATE incidents SET closed_at = ?, lapse_at = ?, value = ? WHERE id = ?"
+INSERT_INCIDENT = (
+    "INSERT INTO incidents (key, source, closed_at, escalate_at, value) VALUES (?, ?, ?, ?, ?)"
+)
+UPDATE_INCIDENT = (
+    "UPDATE incidents SET closed_at = ?, lapse_at = ?, escalate_at = ?, value = ? WHERE id = ?"
+)
 INCIDENTS_BEFORE = "SELECT id, value FROM incidents WHERE id < ? ORDER BY id DESC LIMIT ?"
 LAPSE_NOW = "UPDATE incidents SET lapse_at = ?2 WHERE id = ?1"
 LAPSING = "SELECT id FROM incidents WHERE lapse_at <= ? ORDER BY lapse_at LIMIT 100"
+# Incidents whose escalation is to be looked at; after a start, or a clock set back, all of them.
+ESCALATING = "SELECT id FROM incidents WHERE escalate_at <= ?1 ORDER BY escalate_at LIMIT ?2"
+ESCALATIONS = (
+    "SELECT id FROM incidents WHERE escalate_at IS NOT NULL AND escalate_at >= ?1"
+    " ORDER BY escalate_at LIMIT ?2"
+)
+NEXT_ESCALATION = "SELECT MIN(escalate_at) FROM incidents WHERE escalate_at IS NOT NULL"
 NEXT_LAPSE = "SELECT MIN(lapse_at) FROM incidents WHERE lapse_at IS NOT NULL"
 OPEN_OF_SOURCE = (
     "SELECT id, value FROM incidents WHERE source = ? AND id > ? AND closed_at IS NULL"

@@ -26,7 +26,7 @@ CALLBACK_OUTCOMES = ("ok", "forged", "stale", "replayed", "malformed", "challeng
 ACTIONS = (
     *("acknowledge", "unacknowledge", "confirm", "hand_over", "note", "silence", "unsilence"),
     *("preview", "confirm_silence", "cancel", "extend", "resilence", "resolve"),
-    *("approve", "decline"),
+    *("approve", "decline", "escalate"),
 )
 ACTION_OUTCOMES = ("done", "requested", "refused", "failed", "repeated", "late")
 REFUSALS = ("not_permitted", "unknown_person", "too_wide", "too_long", "own_request")
@@ -75,7 +75,7 @@ class ChannelLabels:
 
 FEISHU_APP = ChannelLabels(
     name="feishu_app",
-    calls=("create", "patch", "reply"),
+    calls=("create", "patch", "reply", "urgent_app", "urgent_sms", "urgent_phone"),
     limits=("chat", "app_second", "app_minute", "message", "connections"),
 )
 FEISHU_BOT = ChannelLabels(name="feishu_bot", calls=("post",), limits=("bot_second", "bot_minute"))

@@ -6,6 +6,8 @@ from receiver.telemetry.delivery_metrics import follow
 from receiver.telemetry.families import Builder
 from receiver.telemetry.labels import Labels
 
+STEP_VIAS = ("mention", "app", "sms", "phone")
+STEP_OUTCOMES = ("done", "failed", "unknown")
 FETCH_OUTCOMES = ("success", "failure")
 
 
@@ -28,6 +30,12 @@ class OnCall:
             "receiver_oncall_fetches",
             "Calendars and endpoints asked who is on call.",
             {**each, "outcome": FETCH_OUTCOMES},
+        )
+
+        self.steps = build.counter(
+            "receiver_escalation_steps",
+            "Steps of escalations that were taken, by what became of them.",
+            {"via": STEP_VIAS, "outcome": STEP_OUTCOMES},
         )
 
     def grow(self, labels: Labels) -> None:

@@ -89,7 +89,7 @@ class Bench:
             self.shut_already = True
             await self.store.close()
 
-    async def fire(self, *alerts: Alert, kind: Kind = Kind.ALERTS) -> None:
+    async def fire(self, *alerts: Alert, kind: Kind = Kind.ALERTS, escalation: str = "") -> None:
         """Apply a body with these alerts."""
         notice = Notice(
             source="prod",
@@ -97,7 +97,7 @@ class Bench:
             group_key='{}:{alertname="DiskFull"}',
             alerts=alerts or (Alert(fingerprint(LABELS), True, LABELS, {}),),
             group_labels={"alertname": "DiskFull"},
-            placements=(Placement(TARGET),),
+            placements=(Placement(TARGET, escalation=escalation),),
             kind=kind,
             title="DiskFull",
         )

@@ -84,6 +84,18 @@ async def _nobody_chosen(at: Bench) -> Reply:
     return await at.click(HAND)
 
 
+async def _nothing_to_escalate(at: Bench) -> Reply:
+    return await at.click(ActionKind.ESCALATE)
+
+
+async def _escalating(at: Bench) -> Reply:
+    labels = {**LABELS, "instance": "another"}
+    await at.fire(Alert(fingerprint(labels), True, labels, {}), escalation="night")
+    first = await at.click(ActionKind.ESCALATE)
+    assert first.toast.kind == "success"
+    return await at.click(ActionKind.ESCALATE)
+
+
 async def _not_acknowledged(at: Bench) -> Reply:
     return await at.click(UNACK)
 
@@ -156,6 +168,8 @@ SCENES: dict[ActionReason, tuple[ActionKind, Scene]] = {
     ActionReason.NOT_YOURS: (UNACK, _not_yours),
     ActionReason.NOTHING_WRITTEN: (ActionKind.NOTE, _nothing_written),
     ActionReason.NOBODY_CHOSEN: (HAND, _nobody_chosen),
+    ActionReason.NOTHING_TO_ESCALATE: (ActionKind.ESCALATE, _nothing_to_escalate),
+    ActionReason.ESCALATING: (ActionKind.ESCALATE, _escalating),
     ActionReason.NOT_ACKNOWLEDGED: (UNACK, _not_acknowledged),
     ActionReason.ALREADY_SILENCED: (SILENCE, _already_silenced),
     ActionReason.NOT_SILENCED: (UNSILENCE, _not_silenced),

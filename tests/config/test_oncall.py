@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from receiver.config import Calendar, Endpoint, RotationConfig, summary
+from receiver.config import Calendar, Endpoint, RotationConfig, Router, summary
 from receiver.domain.oncall import Override, moment
 from tests.config.made import WHOLE, added, made, problems
 
@@ -131,3 +131,59 @@ def test_a_mention_of_an_unknown_list_says_which_there_are(known: str) -> None:
 
 def test_midnight_is_an_hour_like_any_other() -> None:
     assert rota(f"{ROTA}, handover: '00:00'").handover == time(0)
+
+
+PLAN = """escalations:
+  - name: database
+    steps:
+      - {after: 5m, via: mention}
+      - {after: 10m, via: app, whom: [ou_1]}
+      - {after: 15m, via: phone}
+"""
+
+
+def test_a_step_without_people_calls_those_of_the_step_above() -> None:
+    config = made(WHOLE + PLAN)
+    (plan,) = config.escalations
+    assert [(step.after, step.via, step.whom) for step in plan.plan] == [
+        (300_000, "mention", ()),
+        (600_000, "app", ("ou_1",)),
+        (900_000, "phone", ("ou_1",)),
+    ]
+    assert "escalation database: mention after 5m, app after 10m, phone after 15m" in summary(
+        config
+    )
+
+
+def test_of_several_routes_the_first_escalation_counts() -> None:
+    routes = """routes:
+  - {targets: ['ops:oc_1'], continue: true}
+  - {targets: ['ops:oc_2'], escalation: database, continue: true}
+  - {targets: [legacy], escalation: other}
+"""
+    other = PLAN.replace("escalations:\n", "").replace("database", "other")
+    config = made(WHOLE.partition("routes:")[0] + PLAN + other + routes)
+    placements = Router(config.routes).placements({"a": "b"}, "prod", "team")
+    assert {place.escalation for place in placements} == {"database"}
+    assert len(placements) == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "cure"),
+    [
+        ("{after: 1m, via: phone, whom: [all]}", "only a mention can call everybody"),
+        ("{after: 1m, via: pager}", "write one of mention, app, sms, phone"),
+        ("{via: sms}", "set after"),
+        ("{after: 1m, via: app, whom: ['oncall:db']}", "add it to oncall"),
+        ("{after: 9m, via: app}, {after: 8m, via: sms}", "in the order of their times"),
+    ],
+)
+def test_a_wrong_step_is_refused_with_its_cure(step: str, cure: str) -> None:
+    assert cure in "\n".join(added(f"escalations: [{{name: db, steps: [{step}]}}]"))
+
+
+def test_a_route_names_an_escalation_that_there_is() -> None:
+    routes = "routes:\n  - {targets: ['ops:oc_1', legacy], escalation: web}\n"
+    text = WHOLE.partition("routes:")[0]
+    assert "add it to escalations" in "\n".join(problems(text + routes))
+    assert "name one of escalations: database" in "\n".join(problems(text + PLAN + routes))

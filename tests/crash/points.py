@@ -234,6 +234,10 @@ store.sqlite:SqliteStore.hasten               a circuit that closes
 store.sqlite:SqliteStore.revive_matching      dead letters
 store.sqlite:SqliteStore.probe                dead letters
 store.sqlite:SqliteStore._revive              dead letters
+store.sqlite:SqliteStore.next_escalation      escalations: test_escalation.py kills there
+store.sqlite:SqliteStore.escalate             the same
+store.sqlite:SqliteStore.conclude_step        the same
+channels.feishu.client:FeishuApp.urge         the same
 store.sqlite:SqliteStore.counted              start: the month's calls
 store.sqlite:SqliteStore.units                the metrics
 store.sqlite:SqliteStore.selfcheck            the metrics

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from receiver.domain.action import ActionKind
+from receiver.domain.incident import Placement
 from receiver.domain.person import Actor
 from receiver.domain.policy import Access, Permission, Policy, Rule
 from receiver.domain.proposal import Found
@@ -14,7 +15,7 @@ from receiver.domain.request import APPROVAL_LIFE
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
 from receiver.store.base import Deeds, Snapshot, Store
-from tests.domain.made import HOUR, NOW, WANG, notice
+from tests.domain.made import HOUR, NOW, TARGET, WANG, notice
 from tests.store.engines import Engine
 from tests.store.made import N1, N2, card_of, click, group, open_one
 
@@ -57,7 +58,8 @@ class Policies:
         self, store: Store, kind: ActionKind
     ) -> None:
         """Whatever the click, nothing is changed and Alertmanager is asked for nothing."""
-        await open_one(store)
+        places = (Placement(TARGET, escalation="database"),)
+        await open_one(store, notice(N1)._replace(placements=places))
         await store.act(click(ActionKind.SILENCE, "a0"), NOW)
         told = Conclusion(incident=1, silence="a0", state=SilenceState.ACTIVE, silence_id="s-0")
         await store.conclude(told, NOW)

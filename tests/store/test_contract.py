@@ -1,6 +1,7 @@
 """The contract, held against every engine of conftest."""
 
 from tests.store.contract import Bodies, Cards, Clicks, Records
+from tests.store.contract_escalation import Escalations
 from tests.store.contract_history import Histories
 from tests.store.contract_later import Leases, Lives, Routes
 from tests.store.contract_policy import Policies
@@ -63,3 +64,7 @@ class TestTruths(Truths):
 
 class TestSilences(Silences):
     """Promises 1, 5 and 6, for silences that are previewed, kept alive or extended."""
+
+
+class TestEscalations(Escalations):
+    """Promise 15."""

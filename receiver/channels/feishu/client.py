@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from receiver.channels.base import Channel, Edits, Limit, Metered, Quota, View
+from receiver.channels.base import Channel, Edits, Limit, Metered, Quota, Urged, Urges, View
 from receiver.channels.feishu.api import Api
 from receiver.channels.feishu.attempt import Ports
 from receiver.channels.feishu.card import render_app, render_reply
@@ -18,6 +18,7 @@ from receiver.channels.feishu.http import MAX_CONNECTIONS
 from receiver.channels.feishu.names import Names
 from receiver.channels.feishu.people import People
 from receiver.channels.feishu.token import Account, ObserveToken
+from receiver.channels.feishu.urgent import APIS, urge
 from receiver.domain.card import (
     Call,
     Rung,
@@ -57,7 +58,7 @@ class _SentBody(msgspec.Struct):
 _sent = msgspec.json.Decoder(_SentBody).decode
 
 
-class FeishuApp(Channel, Edits, Metered):
+class FeishuApp(Channel, Edits, Urges, Metered):
     """One app bot; ``observe_token`` is told (app, success, end in Unix ms) at each fetch.
 
     ``quota`` is the tenant's, which its apps share.
@@ -109,6 +110,8 @@ class FeishuApp(Channel, Edits, Metered):
             # What would wait for a connection waits here instead, where critical cards go first.
             Limit(f"connections:{self.name}", CONNECTIONS, 0, "connections"),
         )
+        if call in APIS:  # counted per app and API alone
+            return app
         if call is Call.PATCH:
             one = Limit(f"message:{message_id}", MESSAGE_PER_SECOND, SECOND, "message")
         else:
@@ -180,6 +183,10 @@ class FeishuApp(Channel, Edits, Metered):
         body = {"msg_type": drawn.msg_type, "content": drawn.text, "uuid": uuid}
         result = await self._api.call(REPLY, path, call=Call.REPLY, body=body)
         return _receipt(result.outcome, result.body)
+
+    async def urge(self, message_id: str, call: Call, people: Sequence[str]) -> Urged:
+        """Call people to a message of the app's own; never repeat it blindly."""
+        return await urge(self._api, message_id, call, people)
 
     async def close(self) -> None:
         """End what runs in the background; the HTTP client stays its owner's."""

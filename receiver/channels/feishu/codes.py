@@ -139,7 +139,7 @@ MESSAGE_CODES: Mapping[int, Meaning] = {
     230019: Meaning(_GONE, "the topic is gone: a new message is sent"),
     230020: _LESS_OFTEN,
     230022: _REDACT,
-    230023: _OTHER_CALL,
+    230023: Meaning(_TARGET, "the person has too many unread urgent messages"),
     230024: Meaning(RejectReason.QUOTA, "the quota of urgent messages is used up"),
     230025: _SMALLER,
     230026: _OTHER_CALL,
@@ -161,7 +161,7 @@ MESSAGE_CODES: Mapping[int, Meaning] = {
     230071: _OTHER_CALL,
     230072: Meaning(_GONE, "the message cannot be answered: a new one is sent"),
     230075: Meaning(_TARGET, "encrypted chats admit no bots: use another chat"),
-    230098: _OTHER_CALL,
+    230098: Meaning(_TARGET, "the card is folded: unfold it, or let the chat show it whole"),
     230110: _REPLACE,
     230111: Meaning(_GONE, "the message destroys itself: a new one is sent"),
 }

@@ -77,12 +77,23 @@ def _more(view: View, facts: Facts) -> list[Json]:
     elif incident.handled is None:
         ask = question(say(Phrase.CONFIRM_HANDLE), say(Phrase.CONFIRM_HANDLE_TEXT))
         found.append(button(say(Phrase.HANDLE), "default", behavior, confirm=ask))
+    found += _escalation(view)
     if incident.kind is not Kind.ALERTS:
         return found
     if not facts.covered and any(silence.live for silence in incident.silences):
         found.append(silence_controls.unsilence(view))
     extend = silence_controls.extend(view)
     return found if extend is None else [*found, extend]
+
+
+def _escalation(view: View) -> list[Json]:
+    """Return what has the next step taken at once, while there is one."""
+    kept = view.incident.escalated
+    if not kept.plan or (kept.steps and kept.taken >= kept.steps):
+        return []
+    ask = question(say(Phrase.CONFIRM_ESCALATE), say(Phrase.CONFIRM_ESCALATE_TEXT))
+    behavior = _callback(view, ActionKind.ESCALATE)
+    return [button(say(Phrase.ESCALATE), "default", behavior, confirm=ask)]
 
 
 def _owning(view: View) -> list[Json]:

@@ -15,7 +15,7 @@ import msgspec
 from receiver.channels.base import Channel, Limit, View
 from receiver.channels.feishu.api import check_address
 from receiver.channels.feishu.attempt import Ports, attempt
-from receiver.channels.feishu.card import render_bot
+from receiver.channels.feishu.card import render_bot, render_reply
 from receiver.channels.feishu.content import CARD, POST, Content, read_content
 from receiver.channels.feishu.http import Request
 from receiver.domain.card import (
@@ -99,6 +99,10 @@ class FeishuBot(Channel):
         """Return the content to send, as text that can be stored and sent again unchanged."""
         return with_keyword(render_bot(view, rung), self._keyword)
 
+    def render_reply(self, view: View) -> str:
+        """Return a short message of its own, since nothing here can be answered to."""
+        return with_keyword(render_reply(view), self._keyword)
+
     async def send(self, address: str, content: str, uuid: str) -> Outcome:  # noqa: ARG002
         """Send a message to the bot's only group; it has no id, and the platform no memory."""
         drawn = read_content(content)
@@ -141,6 +145,9 @@ def with_keyword(content: str, keyword: str) -> str:
     if message["msg_type"] == CARD:
         note = {"tag": "plain_text", "content": keyword, "text_size": "notation"}
         drawn["body"]["elements"].append({"tag": "div", "text": note})
+    elif message["msg_type"] == POST:
+        for said in drawn.values():
+            said["content"].append([{"tag": "text", "text": keyword}])
     else:
         drawn["text"] = f"{drawn['text']}\n{keyword}"
     return msgspec.json.encode(message).decode()

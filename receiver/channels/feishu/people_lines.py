@@ -2,6 +2,7 @@
 
 from receiver.channels.base import View
 from receiver.channels.feishu.approvals import approval_lines
+from receiver.channels.feishu.escalation_lines import escalation_lines
 from receiver.channels.feishu.facts import Facts
 from receiver.channels.feishu.markdown import grey, moment, short
 from receiver.channels.feishu.parts import joined, markdown
@@ -68,6 +69,7 @@ def people_lines(view: View, facts: Facts, most: int) -> list[Json]:
     """Return the lines about people, at most ``most`` of them about silences."""
     return [
         *_owners(view, facts),
+        *escalation_lines(view),
         *approval_lines(view, facts),
         *_silences(view, facts, most),
         *_notes(view.incident, min(most, NOTES_MOST)),

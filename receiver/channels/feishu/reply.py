@@ -45,6 +45,7 @@ _PHRASES = {
     CardReason.FLAPPING: Phrase.CALL_REOPENED,
     CardReason.REPEAT: Phrase.CALL_REPEAT,
     CardReason.LAPSED: Phrase.CALL_LAPSED,
+    CardReason.ESCALATED: Phrase.CALL_ESCALATED,
     CardReason.REMINDED: Phrase.CALL_REMINDED,
     CardReason.HANDED_OVER: Phrase.CALL_HANDED_OVER,
     CardReason.SILENCE_FAILED: Phrase.CALL_SILENCE_FAILED,

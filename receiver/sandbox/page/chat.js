@@ -182,13 +182,20 @@ function drawMessage(message, view) {
   }, icon("braces"));
   return h("section", { class: "message", data: { messageId: message.message_id, testid: "message", updates: String(message.updates) } },
     avatar(sender.name, human ? "user" : "bot"),
-    h("div", { class: "message-main" }, meta, drawQuote(message, view), drawContent(message, view)), message.deleted ? null : inspect);
+    h("div", { class: "message-main" }, meta, drawQuote(message, view), drawContent(message, view), buzzes(message)), message.deleted ? null : inspect);
 }
 
 function edited(message) {
   if (!message.updates) return null;
   const at = message.update_time ? clock(message.update_time) : "";
   return h("span", { class: "edited", title: at, data: { testid: "edited" }, text: `· ${t("edited", { n: message.updates })}` });
+}
+
+// Who was called to the message, and how.
+function buzzes(message) {
+  if (!message.buzzes?.length) return null;
+  return h("ul", { class: "buzzes", data: { testid: "buzzes" } }, message.buzzes.map((buzz) => h("li", { data: { kind: buzz.kind } },
+    h("b", { text: t(`urgent_${buzz.kind}`) }), ` ${buzz.people.join(", ")} · ${clock(buzz.at)}`)));
 }
 
 function drawQuote(message, view) {
