@@ -8,6 +8,7 @@ from receiver.domain.card import (
     CardState,
 )
 from receiver.domain.incident import Incident
+from receiver.domain.ownership import owners
 from receiver.store.accounts import Totals
 from receiver.store.base import Entry, Snapshot
 
@@ -50,6 +51,11 @@ def incident(told: Incident) -> dict[str, Any]:
         "reopenings": told.reopenings,
         "flapping": told.flapping,
         "acknowledged_by": None if told.ack is None else told.ack.actor.label,
+        "owners": [
+            {"who": owner.actor.label, "since": owner.at, "confirmed": owner.confirmed or None}
+            for owner in owners(told)
+        ],
+        "notes": told.custody.noted,
         "silences": [
             {
                 "state": silence.state,

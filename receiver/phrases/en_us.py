@@ -52,7 +52,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.ACKNOWLEDGED_BY: "Acknowledged by {who} at {time}",
         Phrase.ACKNOWLEDGED_UNTIL: "until {until}",
         Phrase.OTHERS: "and {count} more",
-        Phrase.ASKED: "Still on it? Unless it is confirmed in time, people are called again",
+        Phrase.ASKED: "Still on it? Unless confirmed in time, the acknowledgement lapses",
         Phrase.NOTES: "Notes: {count}",
         Phrase.HANDLED_BY: "Marked as handled by **{who}** at {time}",
         Phrase.STILL_FIRES: "The source still fires; this card closes when it resolves",

@@ -49,7 +49,7 @@ ZH_CN: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.ACKNOWLEDGED_BY: "{who} 于 {time} 认领",
         Phrase.ACKNOWLEDGED_UNTIL: "有效至 {until}",
         Phrase.OTHERS: "等另外 {count} 人",
-        Phrase.ASKED: "仍在处理吗?到期前未确认将重新提醒大家",
+        Phrase.ASKED: "仍在处理吗?到期前未确认,认领将失效",
         Phrase.NOTES: "{count} 条备注",
         Phrase.HANDLED_BY: "**{who}** 于 {time} 标记为已处理",
         Phrase.STILL_FIRES: "来源仍在告警,恢复后此卡片会自动关闭",

@@ -26,7 +26,7 @@ from receiver.domain.digest import gather as drawn
 from receiver.domain.incident import Incident, Kind, Line, Placement
 from receiver.domain.ownership import is_owned, released
 from receiver.domain.policy import FREE, Access, Touched, touched
-from receiver.domain.reason import ActionReason
+from receiver.domain.reason import ActionReason, NotifyReason
 from receiver.domain.severity import CRITICAL
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import put_silences
@@ -247,7 +247,9 @@ def _placement(target: str, found: list[tuple[Card, Snapshot]]) -> Placement:
         who for card, owner in found if owner.incident.closed_at is None for who in card.mention
     )
     mention = tuple(itertools.islice(dict.fromkeys(called), MENTIONS_MOST))
-    return Placement(target, mention, fallback=found[0][0].fallback)
+    # Of what it tells later, only that nobody owns it any more calls anybody.
+    lapsed = (str(NotifyReason.LAPSED),)
+    return Placement(target, mention, lapsed, fallback=found[0][0].fallback)
 
 
 def _insert(db: Connection, incident: Incident, placement: Placement, now: int) -> int:

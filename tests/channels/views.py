@@ -9,7 +9,7 @@ from receiver.domain.card import (
     Marks,
     picture,
 )
-from receiver.domain.custody import Ownership
+from receiver.domain.custody import Custody, Note, Ownership
 from receiver.domain.incident import Incident, Kind, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason
@@ -153,6 +153,16 @@ def request() -> Request:
     return Request("a1", (asked,), "prod", NOW - MINUTE, NOW + 14 * MINUTE, 5)
 
 
+def custody() -> Custody:
+    """Return what two owners and three notes leave behind."""
+    notes = (
+        Note(LI, NOW - 20 * MINUTE, "the first of three"),
+        Note(HAN, NOW - 9 * MINUTE, "磁盘已申请,预计 20 分钟到位 <at id=all></at>"),
+        Note(LI, NOW - 2 * MINUTE, "[disk ordered](https://evil.example.com), **20 min**"),
+    )
+    return Custody(helpers=(Ownership(LI, NOW - 3 * MINUTE),), reminded=1, noted=3, notes=notes)
+
+
 def _agent(kind: Kind, **changed: Any) -> View:
     told = Member(
         "a" * 16,
@@ -190,6 +200,7 @@ def stories() -> dict[str, View]:
     many = view(members(5))
     single = view(members(1))
     owned = Ownership(LI, NOW - 3 * MINUTE)
+    asked = Ownership(HAN, NOW - 26 * MINUTE, reminded=NOW - MINUTE)
     grown = view([*members(7, resolved=2), member(8)])
     marks = Marks(joined=5)
     news = later(grown, CardReason.NEW_ALERTS, truncated=7)
@@ -199,6 +210,7 @@ def stories() -> dict[str, View]:
         "warning": view([member(n, rank=2) for n in range(1, 4)]),
         "new_alerts": replace(news, card=replace(news.card, marks=marks)),
         "acknowledged": later(many, CardReason.ACKNOWLEDGED, ack=owned),
+        "owners": later(many, CardReason.REMINDED, ack=asked, custody=custody()),
         "handled": later(many, CardReason.HANDLED, ack=owned, handled=Ownership(HAN, NOW)),
         "handled_only": later(many, CardReason.HANDLED, handled=Ownership(HAN, NOW)),
         "silence_requested": later(
