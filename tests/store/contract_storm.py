@@ -109,7 +109,7 @@ class Storms:
             told = group(number)._replace(placements=(Placement(TARGET, (who,)),))
             await store.apply(told, RULES, NOW)
         (card,) = await store.cards((await store.gather(TARGET, NOW)).digest)
-        assert (card.mention, card.notify) == (("ou_li", "ou_wang"), ())
+        assert (card.mention, card.notify) == (("ou_li", "ou_wang"), ("lapsed",))
 
     async def test_critical_ones_and_tried_ones_keep_their_own_cards(self, store: Store) -> None:
         """What may have been accepted is sent again as it was; what is critical waits for none."""
