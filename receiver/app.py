@@ -36,6 +36,7 @@ from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
 from receiver.ingest.events import EventsWebhook
 from receiver.ingest.operators import Operators
+from receiver.listening import duty_of, errands
 from receiver.ops import Ops, OpsMeans
 from receiver.ops.conservation import CheckMeans, Conservation
 from receiver.ops.figures import store_figures
@@ -221,6 +222,8 @@ class App:
         public = self._listen("server.listen", server.listen.host, server.listen.port)
         self.url = address_of(public)
         await self._stack.enter_async_context(serving(self._public_app(store), public, grace))
+        self._stack.push_async_callback(self._errands.close)
+        await self._errands.resume()
         self._connect()
         address = server.ops_listen
         ops = self._listen("server.ops_listen", address.host, address.port)
@@ -310,6 +313,7 @@ class App:
             metrics=self.metrics,
             log=self._logs("storm"),
         )
+        self._ledger = means.ledger
         dispatcher = Dispatcher(means, world.sleep, storms)
         self._escalator = Escalator(
             means, dispatcher.watch, lambda: plans_of(self.config), world.sleep
@@ -426,7 +430,16 @@ class App:
             lists=self._duty.lists_of,
             chart=self._charting.charts.known,
         )
+        self._errands = errands(
+            desk,
+            apps=lambda: self.parts.apps,
+            ledger=self._ledger,
+            charge=self._dispatcher.charge,
+            on_duty=duty_of(self._duty.oncall),
+            pause=world.pause,
+        )
         return CallbackMeans(
+            hear=self._errands.hear,
             apps=lambda: self.parts.apps,
             desk=desk,
             store=store,

@@ -97,7 +97,7 @@ class Desk:
             self.metrics.callbacks.actions.of(action.kind, "failed").inc()
             return Reply(NOT_KEPT, None)
         self.metrics.callbacks.actions.of(action.kind, outcome_of(acted.verdict.reason)).inc()
-        self._count_refusals(acted.verdict, action)
+        self.count_refusals(acted.verdict, action)
         if acted.verdict.incident is not None:
             self.wake()
         snapshot = await self._after(acted, action)
@@ -132,7 +132,8 @@ class Desk:
         reply = await self.answer(action, channel)
         return reply._replace(content=None)  # no click is answered: an edit shows it
 
-    def _count_refusals(self, verdict: Verdict, action: Action) -> None:
+    def count_refusals(self, verdict: Verdict, action: Action) -> None:
+        """Count and log what the policy refused."""
         if verdict.ruling is not None:
             self.metrics.callbacks.refusals.of(action.kind, verdict.ruling.reason).inc()
             self.log.info(

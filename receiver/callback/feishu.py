@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -33,6 +33,7 @@ from receiver.channels.feishu.callback import (
 )
 from receiver.channels.feishu.callback import Toast as PlatformToast
 from receiver.channels.feishu.client import FeishuApp
+from receiver.channels.feishu.message import Message
 from receiver.channels.feishu.stream_session import Unheard
 from receiver.channels.feishu.value import parse_value
 from receiver.domain.action import Action
@@ -55,9 +56,17 @@ class CallbackApp:
     channel: FeishuApp
 
 
+async def hear_nothing(_: str, __: Message, ___: str) -> bool:
+    """Take no notice of what people say."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackMeans:
-    """What callbacks need; ``apps`` gives the configuration in force."""
+    """What callbacks need; ``apps`` gives the configuration in force.
+
+    ``hear`` keeps what somebody said to an app's bot; it raises Unavailable where it could not.
+    """
 
     apps: Callable[[], Mapping[str, CallbackApp]]
     desk: Desk
@@ -67,6 +76,7 @@ class CallbackMeans:
     log: FilteringBoundLogger
     now: Callable[[], int]
     timer: Callable[[], float]
+    hear: Callable[[str, Message, str], Awaitable[bool]] = hear_nothing
 
 
 class FeishuCallback:
@@ -104,6 +114,8 @@ class FeishuCallback:
                 outcome, body = await self._obey(verdict, app)
                 return outcome, _said(body)
         except (Unavailable, TimeoutError):
+            if not isinstance(verdict.said, Click):
+                return "failed", problem(503, "not kept", "it must be pushed again")
             # It may be kept all the same, and then it is carried out: the card will show it.
             return "failed", _said(answer(_toast(NOT_KEPT), None))
 
@@ -135,7 +147,8 @@ class FeishuCallback:
                 async with asyncio.timeout(ANSWER_MOST):
                     return await self._obey(verdict, app)
             except (Unavailable, TimeoutError):
-                return "failed", answer(_toast(NOT_KEPT), None)
+                clicked = isinstance(verdict.said, Click)
+                return "failed", answer(_toast(NOT_KEPT), None) if clicked else None
 
     async def _is_new(self, app: CallbackApp, verified: Verified) -> bool:
         """Whether this very request has not been accepted before."""
@@ -151,6 +164,10 @@ class FeishuCallback:
         said = verified.said
         if isinstance(said, Challenge):
             return "challenge", msgspec.json.encode({"challenge": said.text})
+        if isinstance(said, Message):
+            trace = self._means.tracing.traceparent_of(otel.get_current_span())
+            await self._means.hear(app.channel.name, said, trace)
+            return "ok", b"{}"
         if not isinstance(said, Click):
             return "ok", b"{}"  # an event that nobody asked for
         reply = await self._click(said, app)

@@ -17,7 +17,7 @@ from receiver.domain.card import (
     Call,
     Card,
 )
-from receiver.domain.outcome import Rejected, RejectReason
+from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.severity import CRITICAL
 from receiver.store.base import Due, Queue, Stirred, Unavailable
 
@@ -76,6 +76,10 @@ class Dispatcher:
     def wake(self) -> None:
         """Look for cards now."""
         self._woken.set()
+
+    def charge(self, channel: Channel, outcome: Outcome) -> tuple[str, ...]:
+        """Count a call that was no delivery against the month; return the keys to keep it under."""
+        return self._watch.count(channel, outcome, self._means.now())
 
     def retry(self, target: str) -> None:
         """Send a target's next card whatever failed before: an operator asks for it."""

@@ -56,6 +56,8 @@ class Action:
     labels: tuple[str, ...] = ()  # the chosen ones, by ``label_key``: they win over the scope
     found: Found | None = None  # what the silence would mute, where somebody is to see it first
     rules: SilenceRules = SilenceRules()  # noqa: RUF009  (a frozen value)
+    matchers: tuple[tuple[str, str], ...] = ()  # of a silence by command: they are its scope,
+    lasts: int = 0  # and so many ms its duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

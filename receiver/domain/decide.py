@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from receiver.domain import approving, ownership
 from receiver.domain.action import Action, ActionKind, Verdict, done
+from receiver.domain.commanding import request_matching
 from receiver.domain.digest import Digest
 from receiver.domain.escalation import hurry
 from receiver.domain.incident import Incident, Kind, Member
@@ -27,7 +28,8 @@ def decide(known: Incident, members: Sequence[Member], action: Action, now: int)
     among_people = _AMONG_PEOPLE.get(action.kind)
     if among_people is not None:
         return among_people(known, action, now)
-    silenced = decide_silence(known, members, action, now)
+    silence = request_matching if action.matchers else decide_silence
+    silenced = silence(known, members, action, now)
     if silenced is not None:
         return silenced
     match action.kind:

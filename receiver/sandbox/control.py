@@ -206,6 +206,16 @@ async def _say(desk: Desk, document: dict[str, Any]) -> dict[str, Any]:
     return desk.say(ask.chat_id, ask.open_id, ask.text, reply_to=ask.reply_to).as_json()
 
 
+class _PrivateAsk(msgspec.Struct, forbid_unknown_fields=True):
+    app_id: str
+    open_id: str
+
+
+async def _private(desk: Desk, document: dict[str, Any]) -> dict[str, Any]:
+    ask = _read(document, _PrivateAsk)
+    return desk.tenant.chat_json(desk.private(ask.app_id, ask.open_id))
+
+
 DOINGS: dict[str, Handler] = {
     "click": _click,
     "draw": _draw,
@@ -218,6 +228,7 @@ DOINGS: dict[str, Handler] = {
     "knobs": _knobs,
     "fault": _fault,
     "say": _say,
+    "private": _private,
 }
 
 

@@ -19,6 +19,7 @@ from receiver.sandbox.walk import BadCard
 
 T = TypeVar("T")
 CALLS_SHOWN = 200
+APP_SHOWN = ("app_id", "name", "bot_open_id", "callback_url", "long_connection")
 
 
 class Unknown(LookupError):
@@ -206,6 +207,12 @@ class Desk:
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
 
+    def private(self, app_id: str, open_id: str) -> Chat:
+        """Open the chat of an app's bot with one person."""
+        if open_id not in self.tenant.users:
+            raise Unknown(f"no user {open_id!r}")
+        return self.tenant.p2p(self._app(app_id), self.tenant.users[open_id])
+
     def recall(self, message_id: str, how: str = "recalled") -> None:
         """Take a message away; `how` is `recalled` or `deleted`."""
         messages.take_away(self.tenant, self._message(message_id), how)
@@ -254,8 +261,7 @@ class Desk:
                 for user in tenant.users.values()
             ],
             "apps": [
-                {name: getattr(app, name) for name in ("app_id", "name", "callback_url")}
-                for app in tenant.apps.values()
+                {name: getattr(app, name) for name in APP_SHOWN} for app in tenant.apps.values()
             ],
             "hooks": [
                 {"name": hook.name, "chat_id": hook.chat_id} for hook in tenant.hooks.values()

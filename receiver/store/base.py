@@ -202,6 +202,14 @@ class Reconciled(NamedTuple):
     corrected: dict[TruthReason, int]
 
 
+class Asked(NamedTuple):
+    """A command as it is kept; ``value`` is for whoever carries it out."""
+
+    id: str
+    at: int
+    value: bytes
+
+
 class Figures(NamedTuple):
     """What the store holds, read in one snapshot; ages and times in ms."""
 
@@ -373,6 +381,23 @@ class Store(Protocol):
 
     async def once(self, key: str, until: int, now: int) -> bool:
         """Say whether this key is new; it is remembered until then."""
+
+    async def ask(self, asked: Asked) -> bool:
+        """Keep a command; False where its id is known, also of one that is done.
+
+        Raises:
+            Unavailable: it is not known to be durable, or too many wait.
+
+        """
+
+    async def asked(self) -> Sequence[Asked]:
+        """Return the commands that are not answered, the oldest first."""
+
+    async def answered(self, command: str, keys: Sequence[str], now: int) -> None:
+        """Keep that a command was answered, by a call that counts against these keys."""
+
+    async def alive(self, most: int) -> Sequence[Snapshot]:
+        """Return the newest incidents that go on."""
 
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts."""

@@ -155,5 +155,16 @@ MIGRATIONS: tuple[Step, ...] = (
         """CREATE INDEX incidents_escalate ON incidents (escalate_at)
             WHERE escalate_at IS NOT NULL""",
     ),
+    # What people asked the bot for: kept before the platform is told that it was heard.
+    (
+        """CREATE TABLE commands (
+            id TEXT PRIMARY KEY,
+            at INTEGER NOT NULL,
+            done_at INTEGER,
+            value BLOB NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX commands_open ON commands (at) WHERE done_at IS NULL",
+        "CREATE INDEX commands_done ON commands (done_at) WHERE done_at IS NOT NULL",
+    ),
 )
 VERSION = len(MIGRATIONS)

@@ -28,6 +28,7 @@ from receiver.domain.truth import Truth, Unanswered
 from receiver.store import (
     accounts,
     changes,
+    commands,
     deliveries,
     escalating,
     gathering,
@@ -40,6 +41,7 @@ from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
     Acted,
     Applied,
+    Asked,
     Deed,
     Deeds,
     Due,
@@ -320,6 +322,27 @@ class SqliteStore:
         return await self._writer.submit_first(
             partial(changes.first_time, key=key, until=until, now=now)
         )
+
+    async def ask(self, asked: Asked) -> bool:
+        """Keep a command (see the protocol)."""
+        kept = await self._writer.submit_first(partial(commands.keep, asked=asked))
+        if kept is None:
+            raise Unavailable("capacity", f"{commands.WAITING_MOST} commands wait")
+        return kept
+
+    async def asked(self) -> Sequence[Asked]:
+        """Return the commands that are not answered (see the protocol)."""
+        return await self._read(commands.waiting)
+
+    async def answered(self, command: str, keys: Sequence[str], now: int) -> None:
+        """Keep that a command was answered (see the protocol)."""
+        await self._writer.submit(
+            partial(commands.finish, command=command, keys=tuple(keys), now=now)
+        )
+
+    async def alive(self, most: int) -> Sequence[Snapshot]:
+        """Return the newest incidents that go on (see the protocol)."""
+        return await self._read(partial(commands.alive, most=most))
 
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts (see the protocol)."""

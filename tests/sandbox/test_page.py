@@ -33,7 +33,8 @@ async def served() -> AsyncIterator[tuple[Sandbox, Bot, httpx.AsyncClient]]:
 
 
 async def test_the_state_holds_what_the_page_draws() -> None:
-    async with served() as (_, bot, page):
+    async with served() as (sandbox, bot, page):
+        assert sandbox.team is not None
         message_id = await bot.sent(card())
         state = (await page.get("/api/state")).json()
         assert state["now"] == START
@@ -43,7 +44,9 @@ async def test_the_state_holds_what_the_page_draws() -> None:
         assert state["apps"][0] == {
             "app_id": "cli_sandbox",
             "name": "告警助手",
+            "bot_open_id": sandbox.team.app.bot_open_id,
             "callback_url": "",
+            "long_connection": False,
         }
         assert state["hooks"] == [{"name": "平台组告警机器人", "chat_id": "oc_platform_team"}]
         (message,) = state["chats"][0]["messages"]

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from receiver.channels.feishu.content import CARD, UNREADABLE, read_content
+from receiver.channels.feishu.message import EVENT as MESSAGE_EVENT
+from receiver.channels.feishu.message import Message, read_message
 from receiver.channels.feishu.seal import decrypt, old_signature, same, signature
 
 BODY_LIMIT = 1024 * 1024  # bytes; the documented bodies stay below 10 KB
@@ -120,7 +122,7 @@ class Event:
 class Verified:
     """Surely the platform's; ``replay`` is None where there was no signature."""
 
-    said: Challenge | Click | Event
+    said: Challenge | Click | Message | Event
     replay: Replay | None = None
 
 
@@ -285,7 +287,7 @@ def _opened(body: bytes, keys: Keys) -> _Envelope:
     return _envelope(plain)
 
 
-def _read(said: _Envelope, keys: Keys) -> Challenge | Click | Event:
+def _read(said: _Envelope, keys: Keys) -> Challenge | Click | Message | Event:
     if said.encrypt is not None:
         # Encrypted without our having a key, or twice: what to do stands in the console.
         raise _Stop(RefusalReason.UNDECRYPTABLE)
@@ -294,13 +296,15 @@ def _read(said: _Envelope, keys: Keys) -> Challenge | Click | Event:
     return _said(said)
 
 
-def _said(said: _Envelope) -> Challenge | Click | Event:
+def _said(said: _Envelope) -> Challenge | Click | Message | Event:
     header = said.header
     if said.type == "url_verification":
         return Challenge(said.challenge or "")
     if header is not None:
         if header.event_type == CLICK_EVENT:
             return _click(header, _click_event(said.event))
+        if header.event_type == MESSAGE_EVENT:
+            return read_message(said.event)
         return Event(header.event_type, header.event_id)
     if said.uuid:
         old = _old_event(said.event)

@@ -15,6 +15,7 @@ from receiver.channels.feishu.attempt import Ports
 from receiver.channels.feishu.card import render_app, render_reply
 from receiver.channels.feishu.content import CARD, UNREADABLE, read_content
 from receiver.channels.feishu.http import MAX_CONNECTIONS
+from receiver.channels.feishu.identity import Identity
 from receiver.channels.feishu.names import Names
 from receiver.channels.feishu.people import People
 from receiver.channels.feishu.token import Account, ObserveToken
@@ -81,6 +82,7 @@ class FeishuApp(Channel, Edits, Urges, Metered):
         self._api = Api(account, ports, observe_token)
         self._people = People(self._api, ports)
         self._names = Names(self._api, ports)
+        self._identity = Identity(self._api)
 
     def __repr__(self) -> str:
         return f"FeishuApp({self.name!r})"
@@ -129,6 +131,10 @@ class FeishuApp(Channel, Edits, Urges, Metered):
     def known_person(self, email: str) -> str | None:
         """Return the open_id behind an address, empty where nobody has it, None while unknown."""
         return self._people.known(email)
+
+    async def bot_id(self) -> str | None:
+        """Return the open_id of the app's own bot, or None while it cannot be asked for."""
+        return await self._identity.open_id()
 
     def known_name(self, open_id: str) -> str:
         """Return a person's name if it is known already, else an empty text; at once."""

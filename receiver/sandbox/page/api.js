@@ -8,6 +8,8 @@ export async function fetchState() {
 
 // Both resolve to the answer's body, or to null when the sandbox cannot be reached.
 export const postClick = (body) => post("/api/click", body);
+export const postSay = (body) => post("/api/say", body);
+export const postPrivate = (body) => post("/api/private", body);
 export const postDraw = (card, signal) => post("/api/draw", { card }, signal);
 
 async function post(path, body, signal) {

@@ -19,7 +19,7 @@ const model = createModel();
 const memory = createMemory();
 const view = { me: localStorage.getItem(WHO), phone: false, live: false, busy: new Set(), errors: new Map(), queue: null, again: false, focus: null };
 
-const services = { model, toggle: toggleInspector, context: cardContext, print, inspect: (id) => inspector.show(id), back: () => { document.body.dataset.view = "list"; } };
+const services = { model, toggle: toggleInspector, context: cardContext, print, inspect: (id) => inspector.show(id), back: () => { document.body.dataset.view = "list"; }, me: () => view.me, opened };
 const inspector = createInspector($("drawer"), services);
 const chat = createChatPane($("pane"), model, services);
 
@@ -166,6 +166,11 @@ function openChat(id) {
   document.body.dataset.view = "chat";
   drawList();
   chat.redraw();
+}
+
+function opened(chat) {
+  if (!model.chats.has(chat.chat_id)) model.putChat(chat);
+  openChat(chat.chat_id);
 }
 
 function drawList() {

@@ -1,6 +1,7 @@
 // The list of chats and the messages of the one that is open.
 
 import { drawCard } from "./card.js";
+import { createComposer } from "./composer.js";
 import { avatar, clear, h, icon, link } from "./dom.js";
 import { clock, dayName, language, sameDay, shortTime, t } from "./i18n.js";
 import { mention } from "./markdown.js";
@@ -46,7 +47,9 @@ export function createChatPane(pane, model, services) {
   const head = h("div", { class: "pane-head" });
   const view = { scroller, feed, pill, head, model, services, nodes: new Map(), limit: PAGE, missed: 0, shownChat: null };
   scroller.append(feed);
-  clear(pane, head, h("div", { class: "pane-body" }, scroller, pill));
+  const say = h("div", { class: "say", data: { testid: "say" } });
+  view.composer = createComposer(say, model, services);
+  clear(pane, head, h("div", { class: "pane-body" }, scroller, pill), say);
   scroller.addEventListener("scroll", () => { if (atBottom(scroller)) setMissed(view, 0); });
   const toBottom = () => { scroller.scrollTop = scroller.scrollHeight; setMissed(view, 0); };
   return {
@@ -76,6 +79,7 @@ function redraw(view) {
   if (another) { view.limit = PAGE; setMissed(view, 0); }
   view.shownChat = model.open;
   drawHead(view, chat);
+  view.composer.redraw();
   const messages = chat ? chat.messages.slice(-view.limit) : [];
   keepFocus(feed, () => {
     view.nodes = new Map(messages.map((message) => [message.message_id, reuse(view, message)]));
@@ -180,9 +184,13 @@ function drawMessage(message, view) {
     type: "button", class: "icon-button inspect", "aria-label": t("inspect"), title: t("inspect"), data: { testid: "inspect" },
     on: { click: () => services.inspect(message.message_id) },
   }, icon("braces"));
+  const answer = h("button", {
+    type: "button", class: "icon-button inspect answer", "aria-label": t("answer"), title: t("answer"), data: { testid: "answer" },
+    on: { click: () => view.composer.answer(message.message_id) },
+  }, icon("reply"));
   return h("section", { class: "message", data: { messageId: message.message_id, testid: "message", updates: String(message.updates) } },
     avatar(sender.name, human ? "user" : "bot"),
-    h("div", { class: "message-main" }, meta, drawQuote(message, view), drawContent(message, view), buzzes(message)), message.deleted ? null : inspect);
+    h("div", { class: "message-main" }, meta, drawQuote(message, view), drawContent(message, view), buzzes(message)), message.deleted ? null : [answer, inspect]);
 }
 
 function edited(message) {

@@ -7,7 +7,7 @@ export function createModel() {
   const users = new Map();
   const where = new Map();
   const model = {
-    chats, users, calls: [], unread: new Map(), open: null, version: 0,
+    chats, users, calls: [], apps: [], unread: new Map(), open: null, version: 0,
     skew: 0,
     now: () => Date.now() + model.skew,
     chatOf: (id) => where.get(id),
@@ -50,6 +50,7 @@ function replace(model, where, state) {
   state.users.forEach((user) => model.users.set(user.open_id, user));
   state.chats.forEach((chat) => putChat(model, where, chat));
   model.calls = state.calls;
+  model.apps = state.apps ?? [];
   model.skew = state.now - Date.now();
   if (people !== JSON.stringify([[...model.users.values()], state.chats.map((chat) => chat.members)])) model.version += 1;
   if (first) return;
