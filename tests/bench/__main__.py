@@ -15,6 +15,7 @@ from tests.bench import (
     journey,
     memory,
     outage,
+    reconciling,
     start,
     storms,
 )
@@ -30,6 +31,7 @@ ALL: dict[str, Callable[[float], Awaitable[None]]] = {
     "history": history.run,
     "clicks": clicks.run,
     "forged": forged.run,
+    "reconcile": reconciling.run,
 }
 
 
