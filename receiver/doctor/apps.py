@@ -1,6 +1,6 @@
 """An app bot: its token, its bot, its permissions, its clock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from receiver.doctor.finding import Finding, fail, ok, unknown
 from receiver.doctor.kit import Kit
 from receiver.doctor.people import examine_people
 from receiver.doctor.reach import examine_callback
+from receiver.doctor.urgency import NOTICES, urgent_of
 from receiver.domain.outcome import Delivered, Rejected
 
 # Signatures of both directions are an hour's, and cards show times: a minute is far too much.
@@ -60,6 +61,19 @@ PROBES = (
         {"emails": ["doctor@example.com"]},
     ),
 )
+
+
+# An empty list of people calls nobody, and the message does not exist.
+URGENT = {
+    via: Probe(
+        f"send urgent notices ({via})",
+        ("PATCH", f"{_MESSAGES}/:message_id/urgent_{via}"),
+        f"{_NO_MESSAGE}/urgent_{via}",
+        {"user_id_type": "open_id"},
+        {"user_id_list": []},
+    )
+    for via in NOTICES
+}
 
 
 class _Bot(msgspec.Struct):
@@ -114,14 +128,15 @@ def _clock(kit: Kit, app: FeishuAppConfig, where: str) -> Finding:
     return ok(where, "this machine's clock is right")
 
 
-def _wanted(kit: Kit, app: FeishuAppConfig) -> Iterable[Probe]:
+def _wanted(kit: Kit, app: FeishuAppConfig) -> Iterator[Probe]:
     by_mail = any(
         "@" in entry
         for route in kit.config.routes
         if any(target.partition(":")[0] == app.name for target in route.every_target)
         for entry in route.mention
     )
-    return (probe for probe in PROBES if by_mail or "e-mail" not in probe.what)
+    yield from (probe for probe in PROBES if by_mail or "e-mail" not in probe.what)
+    yield from (URGENT[via] for via in urgent_of(kit.config, app.name))
 
 
 async def _permission(api: Api, where: str, probe: Probe) -> Finding:

@@ -13,6 +13,7 @@ from receiver.channels.feishu.people import EVERYONE
 from receiver.config import Config, FeishuAppConfig
 from receiver.doctor.finding import Finding, fail, ok, unknown
 from receiver.doctor.kit import Kit
+from receiver.doctor.urgency import urgent_targets
 from receiver.domain.outcome import Delivered
 
 # https://open.feishu.cn/document/server-docs/group/chat/get-2
@@ -30,6 +31,7 @@ class _Chat(msgspec.Struct):
     chat_status: str = "normal"
     at_all_permission: str = ""
     moderation_permission: str = ""
+    urgent_setting: str = ""
 
 
 class _ChatBody(msgspec.Struct):
@@ -121,6 +123,9 @@ def _settings(config: Config, where: str, target: str, chat: _Chat) -> Iterator[
     if chat.moderation_permission not in ("", _ALL):
         cure = "let everybody speak, or name the bot, in the chat's settings under Permissions"
         yield fail(where, "not everybody may speak in this chat, perhaps not the bot", cure)
+    if target in urgent_targets(config) and chat.urgent_setting not in ("", _ALL):
+        cure = "allow everybody to send urgent messages, in the chat's settings"
+        yield fail(where, "the bot may not send urgent messages here", cure)
     if _calls_all(config, target) and chat.at_all_permission not in ("", _ALL):
         cure = "allow it in the chat's settings, or take all out of the route's mention"
         yield fail(where, "the bot may not mention everybody", cure)

@@ -110,7 +110,7 @@ def chat_get(ask: Ask) -> dict[str, Any]:
         "user_count": str(len(chat.members)),
         "bot_count": str(len(chat.apps)),
         "at_all_permission": "all_members" if chat.at_all else "only_owner",
-        "urgent_setting": "all_members",
+        "urgent_setting": "all_members" if chat.urgent else "only_owner",
         "moderation_permission": "moderator_list" if chat.muted else "all_members",
         "group_message_type": "chat",
         "chat_status": "dissolved" if chat.dissolved else "normal",

@@ -76,6 +76,26 @@ async def test_a_prometheus_is_asked(well: Ward) -> None:
         assert "it cannot be asked (HTTP 404)" in "\n".join(await well.failures())
 
 
+ESCALATIONS = [
+    {"name": "loud", "steps": [{"after": "5m", "via": "app"}, {"after": "9m", "via": "phone"}]}
+]
+
+
+async def test_urgent_permissions_are_looked_at_where_escalations_use_them(well: Ward) -> None:
+    well.config["escalations"] = ESCALATIONS
+    well.config["routes"][0]["escalation"] = "loud"
+    found = "\n".join(map(str, await well.findings()))
+    assert "it may send urgent notices (app)" in found
+    assert "it may send urgent notices (phone)" in found
+    assert "(sms)" not in found
+    _scopes("im:message", "im:chat", "im:message.urgent")(well)
+    well.chat.urgent = False
+    said = "\n".join(await well.failures())
+    assert "it may not send urgent notices (phone): it needs one of im:message.urgent:phone" in said
+    assert "the bot may not send urgent messages here" in said
+    assert well.desk.tenant.messages == {}
+
+
 async def test_looking_changes_nothing(well: Ward) -> None:
     await well.findings()
     assert well.desk.tenant.messages == {}
