@@ -214,6 +214,9 @@ def _held(incident: Incident, members: Sequence[Member]) -> str:
         for member in members
         if member.firing and member.held is not None
     )
+    found.update(  # of one that is kept alive no card says each end
+        repr((one.id, 0 if one.kept else one.ends_at)) for one in incident.silences if one.elsewhere
+    )
     if incident.ancestors:
         found.add(repr(incident.ancestors))
     if not found:

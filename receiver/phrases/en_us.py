@@ -36,6 +36,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.FIRING_COUNT: "{count} firing",
         Phrase.RESOLVED_COUNT: "{count} resolved",
         Phrase.MUTED_COUNT: "{count} silenced",
+        Phrase.HELD_COUNT: "{count} muted",
         Phrase.NEW_COUNT: "+{count} new",
         Phrase.NOT_SHOWN_COUNT: "+{count} not shown",
         Phrase.FLAPPING_LONG: (

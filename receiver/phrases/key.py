@@ -38,6 +38,7 @@ class Phrase(StrEnum):
     FIRING_COUNT = "firing_count"
     RESOLVED_COUNT = "resolved_count"
     MUTED_COUNT = "muted_count"
+    HELD_COUNT = "held_count"
     NEW_COUNT = "new_count"
     NOT_SHOWN_COUNT = "not_shown_count"
     FLAPPING_LONG = "flapping_long"

@@ -36,6 +36,7 @@ ZH_CN: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.FIRING_COUNT: "{count} 条告警中",
         Phrase.RESOLVED_COUNT: "{count} 条已恢复",
         Phrase.MUTED_COUNT: "{count} 条已静默",
+        Phrase.HELD_COUNT: "{count} 条被屏蔽",
         Phrase.NEW_COUNT: "+{count} 新增",
         Phrase.NOT_SHOWN_COUNT: "+{count} 未列出",
         Phrase.FLAPPING_LONG: "抖动:{span}内再次触发 {count} 次,平稳之前不再逐次提醒",

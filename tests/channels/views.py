@@ -10,11 +10,12 @@ from receiver.domain.card import (
     picture,
 )
 from receiver.domain.custody import Custody, Note, Ownership
-from receiver.domain.incident import Incident, Kind, Member
+from receiver.domain.incident import Ending, Incident, Kind, Member
 from receiver.domain.person import Actor
 from receiver.domain.reason import CardReason
 from receiver.domain.request import Request
 from receiver.domain.silence import GROUP_SCOPE, HOUR, Silence, SilenceState, alert_scope
+from receiver.domain.suppression import Held, Outside
 
 NOW: Final = 1_700_000_000_000
 MINUTE: Final = 60_000
@@ -22,6 +23,13 @@ LI: Final = Actor(open_id="ou_li", name="李雷")
 HAN: Final = Actor(open_id="ou_han", name="韩梅梅")
 CARD: Final = Card(id=7, incident=12, target="ops:oc_1", mention=("li@example.com",))
 GROUP_LABELS: Final = {"alertname": "DiskAlmostFull", "cluster": "eu-1"}
+OUTSIDE: Final = Outside(
+    "s9",
+    "赵 <at id=all></at>",
+    "new disks *today* (ou_x) [receiver:a2]",
+    NOW + MINUTE,
+    (("alertname", "=", "DiskAlmostFull"),),
+)
 RUNBOOK: Final = "https://runbooks.example.com/disk?section=a b"
 
 
@@ -163,6 +171,14 @@ def custody() -> Custody:
     return Custody(helpers=(Ownership(LI, NOW - 3 * MINUTE),), reminded=1, noted=3, notes=notes)
 
 
+def _held(count: int, held: Held) -> list[Member]:
+    return [one._replace(held=held) for one in members(count)]
+
+
+def _gone(alerts: list[Member]) -> list[Member]:
+    return [one._replace(gone=not one.firing) for one in alerts]
+
+
 def _agent(kind: Kind, **changed: Any) -> View:
     told = Member(
         "a" * 16,
@@ -246,6 +262,32 @@ def stories() -> dict[str, View]:
         "agent": _agent(Kind.AGENT),
         "agent_closed": later(
             _agent(Kind.AGENT), CardReason.ALL_RESOLVED, handled=owned, closed_at=NOW
+        ),
+        "silenced_elsewhere": later(
+            view(_held(3, Held(silences=("s9",)))), CardReason.SUPPRESSED, outside=(OUTSIDE,)
+        ),
+        "silence_elsewhere_over": later(
+            many, CardReason.UNSUPPRESSED, outside=(OUTSIDE._replace(over=True),)
+        ),
+        "inhibited": later(
+            view(_held(2, Held(inhibitors=("NodeDown node=n1", "RackDown")))), CardReason.SUPPRESSED
+        ),
+        "muted": later(view(_held(1, Held(intervals=("nights",)))), CardReason.SUPPRESSED),
+        "stale": later(many, CardReason.STALE, stale_since=NOW - 6 * MINUTE),
+        "heir": later(many, CardReason.ACKNOWLEDGED, ack=owned, ancestors=(7, 9)),
+        "some_gone": later(view(_gone(members(4, resolved=2))), CardReason.SOME_RESOLVED),
+        "gone": later(
+            view(_gone(members(3, resolved=3))),
+            CardReason.ALL_RESOLVED,
+            closed_at=NOW,
+            ending=Ending.GONE,
+        ),
+        "superseded": later(
+            view(_gone(members(2, resolved=2))),
+            CardReason.SUPERSEDED,
+            closed_at=NOW,
+            ending=Ending.SUPERSEDED,
+            heirs=(13, 14),
         ),
         "message": _agent(Kind.MESSAGE),
         "plain": _agent(Kind.MESSAGE, plain=True),

@@ -252,6 +252,7 @@ def test_one_confirmed_after_the_question_is_not_missing() -> None:
 @pytest.mark.parametrize("one", ["s1", "s2"])
 def test_one_extended_or_replaced_keeps_who_asked_for_it(one: str) -> None:
     made = held(OWN)
+    before = picture(made.known, tuple(made.members.values()))
     later = silence(one, ends_at=NOW + 3 * HOUR, action="a1")
     old = (silence("s1", "expired", ends_at=NOW),) if one == "s2" else ()
     told = truth(
@@ -264,6 +265,8 @@ def test_one_extended_or_replaced_keeps_who_asked_for_it(one: str) -> None:
     assert (after.silence_id, after.ends_at, after.actor) == (one, NOW + 3 * HOUR, LI)
     assert (after.state, after.elsewhere) == (SilenceState.ACTIVE, True)
     assert made.known.outside == ()
+    now = picture(made.known, tuple(made.members.values()))
+    assert why_edit(before, now) is CardReason.SUPPRESSED
 
 
 def test_one_replaced_by_another_scope_is_somebody_elses() -> None:

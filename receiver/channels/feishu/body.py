@@ -169,7 +169,8 @@ def _counts(view: View, facts: Facts) -> Said:
     if facts.gone and not view.incident.heirs:
         found.append(say(Phrase.GONE_COUNT, count=facts.gone))
     if facts.muted:
-        found.append(say(Phrase.MUTED_COUNT, count=facts.muted))
+        key = Phrase.MUTED_COUNT if facts.silenced else Phrase.HELD_COUNT
+        found.append(say(key, count=facts.muted))
     counted = joined(found, " · ")
     new = say(Phrase.NEW_COUNT, count=facts.new)
     extra: list[Said | str] = [counted]

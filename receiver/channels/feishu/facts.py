@@ -43,6 +43,7 @@ class Facts(NamedTuple):
     common: dict[str, str]
     where: tuple[str, ...]
     shared_summary: bool
+    silenced: bool  # a silence is among what mutes them
     gone: int  # of the resolved, those that their source only reports no more
     covered: bool  # every firing alert has a silence that mutes it, or was asked for
 
@@ -136,6 +137,8 @@ def gather(view: View) -> Facts:
         common=common,
         where=_where(incident, common),
         shared_summary=shown.summary is not None,
+        silenced=any(silence.mutes for silence in incident.silences)
+        or any(not silence.over for silence in incident.outside),
         gone=sum(member.gone and not member.firing for member in view.members),
         covered=firing.count > 0 and _covered(incident, view.members),
     )

@@ -9,7 +9,7 @@ from receiver.channels.feishu.parts import plain_text, text_tag, words
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.text import plain
 from receiver.channels.templates import Said as Made
-from receiver.domain.incident import Ending, Incident, flapping, muting
+from receiver.domain.incident import Ending, Incident, flapping
 from receiver.domain.reason import CardReason, State
 from receiver.domain.severity import CRITICAL
 from receiver.phrases import Phrase, Said, say, severity
@@ -86,20 +86,16 @@ def state_words(view: View, facts: Facts) -> Said:
     if incident.closed_at is not None and incident.ending in _ENDINGS:
         return say(_ENDINGS[incident.ending])
     if facts.state is State.SUPPRESSED:
-        return say(_suppression(view))
+        return say(_suppression(view, facts))
     return say(_STATES[facts.state])
 
 
-def _suppression(view: View) -> Phrase:
+def _suppression(view: View, facts: Facts) -> Phrase:
     """Return the word for what mutes all that fires: silences, where there is one."""
-    incident = view.incident
-    held = [member.held for member in view.members if member.firing and member.held]
-    silenced = any(one.silences for one in held) or any(
-        muting(incident, member.labels) for member in view.members if member.firing
-    )
-    if silenced or not held:
+    if facts.silenced:
         return Phrase.SUPPRESSED
-    return Phrase.INHIBITED if any(one.inhibitors for one in held) else Phrase.MUTED
+    inhibited = any(member.held and member.held.inhibitors for member in view.members)
+    return Phrase.INHIBITED if inhibited else Phrase.MUTED
 
 
 def _preview(view: View, facts: Facts, title: Said) -> Said:
