@@ -24,7 +24,7 @@ from receiver.domain.upheld import Silenced, follow, held_by, outside_of
 
 STALE_AFTER = 5 * 60_000
 # Alerts that one step changes, so that no commit is long; the next step goes on.
-CHANGED_MOST = 2_000
+CHANGED_MOST = 1_000
 
 # The firing alerts' labels, source, receiver and group key -> where their incident is shown.
 Place = Callable[[Iterable[dict[str, str]], str, str, str], tuple[Placement, ...]]

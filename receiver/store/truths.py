@@ -175,7 +175,8 @@ def keep(db: Connection, corrected: Corrected, now: int, holders: Holders) -> No
         accept(db, corrected.joined * (raised + placed))
         holders.add((member.fingerprint for member in corrected.members), number)
     if incident.closed_at is not None:
-        holders.drop(load_members(db, number), number)
+        names = [name for (name,) in db.execute(sql.MEMBER_NAMES, (number,))]
+        holders.drop(names, number)
     for silence in incident.silences:
         if silence not in before.silences:
             share(db, incident, silence, now)
