@@ -155,10 +155,11 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.EXTEND_NOW: "Extend",
         Phrase.SILENCE_AGAIN: "Silence again",
         Phrase.PREVIEW_SILENCE: "Preview",
-        Phrase.PROPOSED: "**{who}** looks at a silence {lasts}. Alerts that it mutes now: "
-        "**{count}**",
-        Phrase.PROPOSED_OTHERS: "**{who}** looks at a silence {lasts}. Alerts that it mutes now: "
-        "**{count}**, of them in other incidents: **{others}**",
+        Phrase.PROPOSED: "**{who}** previews a silence {lasts}. Alerts muted now: **{count}**",
+        Phrase.PROPOSED_OTHERS: (
+            "**{who}** previews a silence {lasts}. Alerts muted now: **{count}** "
+            "(in other incidents: **{others}**)"
+        ),
         Phrase.LASTING: "for {span}",
         Phrase.LASTING_UNTIL: "until {until}",
         Phrase.LASTING_RESOLVED: "until resolved ({until} at the latest)",

@@ -104,14 +104,15 @@ def proposed(view: View) -> Proposal | None:
 def preview(view: View, proposal: Proposal) -> Json:
     """Return what a silence would mute, counted and named, with its confirmation."""
     lines = [_headline(view, proposal), *_names(proposal)]
-    small = [matchers_text(proposal.matchers, MATCHERS_MOST)]
-    if proposal.comment.strip():
-        small.append(f"> {short(proposal.comment, WHY_LIMIT)}")
+    small = [grey(matchers_text(proposal.matchers, MATCHERS_MOST))]
+    why = short(proposal.comment, WHY_LIMIT)
+    if why:
+        small.append(f"> {why}")
     cancel = _callback(view, ActionKind.CANCEL, proposal.id)
     confirm = _callback(view, ActionKind.CONFIRM_SILENCE, proposal.id)
     elements = [
         markdown(joined(lines, "\n")),
-        *(markdown(grey(text), small=True) for text in small),
+        *(markdown(text, small=True) for text in small),
         row(
             [
                 button(say(Phrase.CONFIRM_SILENCE), "primary", confirm),

@@ -26,10 +26,11 @@ from receiver.sandbox.markup import Mention
 from receiver.sandbox.validate import count, validate
 from receiver.sandbox.walk import Drawn, Rules
 from tests.channels.feishu.reading import walk
+from tests.channels.silence_views import silence_stories
 from tests.channels.views import CARD, Tenant, later, member, members, silence, stories, view
 
 Json = dict[str, Any]
-STORIES = stories()
+STORIES = stories() | silence_stories()
 RENDERERS = {"app": (render_app, APP_BYTES), "bot": (render_bot, BOT_BYTES)}
 CARDS = [name for name in STORIES if name != "plain"]
 
@@ -117,6 +118,7 @@ def test_a_mild_message_is_blue() -> None:
     assert card(mild)["header"]["template"] == "blue"
 
 
+G, Y, Z = ActionKind.RESILENCE, ActionKind.CONFIRM_SILENCE, ActionKind.CANCEL
 A, U, C, H, N, P, S, X, R, E = (
     ActionKind.ACKNOWLEDGE,
     ActionKind.UNACKNOWLEDGE,
@@ -147,6 +149,17 @@ A, U, C, H, N, P, S, X, R, E = (
         ("silence_over", [A, P, S, R, H, N]),
         ("approval", [A, ActionKind.APPROVE, ActionKind.DECLINE]),
         ("approval_owned", [A, ActionKind.APPROVE, ActionKind.DECLINE]),
+        ("kept", [A, X, R, H, N]),
+        ("keeping", [A, X, R, H, N]),
+        ("by_labels", [A, X, R, E, H, N]),
+        ("extending", [A, X, R, E, H, N]),
+        ("unextended", [A, X, R, E, H, N]),
+        ("silence_ended", [A, G, P, S]),
+        ("silence_ended_owned", [G, P, S, A, C, U, R, H, N]),
+        ("unsilenced", [A, P, S, R, H, N]),
+        ("previewed", [Y, Z, A]),
+        ("previewed_elsewhere", [A, P, S, R, H, N]),
+        ("previewed_owned", [Y, Z, A]),
         ("no_group", [A, P, S, R, H, N]),
         ("agent", [A, R, H, N]),
         ("agent_closed", []),
@@ -305,6 +318,16 @@ def test_the_headers_tags(story: str, expected: list[str]) -> None:
         ("silence_requested", "⏳ **李雷** 请求静默整组"),
         ("silence_failed", "HTTP 400&#58; end time must not be in the past"),
         ("still_silenced", "解除失败,仍在静默 · Alertmanager cannot be reached"),
+        ("kept", "静默整组至 恢复(最迟 <local_datetime"),
+        ("keeping", "🔕 **李雷** 静默整组至 恢复"),
+        ("by_labels", "**李雷** 静默符合所选标签的告警至"),
+        ("by_labels", "cluster=eu&#45;1"),
+        ("extending", "⏳ **韩梅梅** 请求将整组的静默延长至 <local_datetime"),
+        ("unextended", "延长失败 · gone away"),
+        ("silence_ended", "的静默已结束,告警仍在触发"),
+        ("previewed", "现在会静默 **9** 条告警,其中 **4** 条属于其他事件"),
+        ("previewed", "• DiskAlmostFull db&#45;1 &#60;at id&#61;all&#62;"),
+        ("previewed", "… 另有 7 条"),
         ("silence_over", "🔔 **李雷** 对整组的静默已结束"),
         ("resolved", "持续</font>\n30m 0s"),
         ("agent", "- see [the queue](https://queue.example.com/refunds)"),
