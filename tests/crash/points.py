@@ -138,7 +138,10 @@ deliver.dispatcher:Dispatcher._run
 deliver.worker:Worker.deliver
     await begin:1                         create*2 update*3
     await _saved:1                        create update*2
+    await _chart:1                        create update
     await _call:1                         create update*2
+deliver.worker:Worker._chart
+    await prepare:1                       create update
 deliver.worker:Worker._call
     await _attempt:1                      create update*2
     await _settle:1                       create update*2
@@ -207,6 +210,14 @@ web:_Server.startup                           start: nobody is listened to yet
 web:serving                                   start and stop
 store.sqlite:SqliteStore.act                  a click
 store.sqlite:SqliteStore.conclude             Alertmanager's answer about a silence
+store.sqlite:SqliteStore.note                 the audit: clicks on unknown cards, starts, reloads
+store.sqlite:SqliteStore.reconcile            a round of reconciling
+store.sqlite:SqliteStore.ask                  a command
+store.sqlite:SqliteStore.asked                start: commands that were not answered
+store.sqlite:SqliteStore.answered             a command
+store.sqlite:SqliteStore.alive                a command
+store.sqlite:SqliteStore.card_of              a command, or a note
+store.sqlite:SqliteStore.audit                the API
 store.sqlite:SqliteStore.lapse                the clock: silences that end
 store.sqlite:SqliteStore.intents              start: silences that were asked for
 store.sqlite:SqliteStore.abandon              a target that is no longer configured
@@ -249,9 +260,12 @@ deliver.dispatcher:Dispatcher._abandon        a target that is not configured, o
 deliver.dispatcher:Dispatcher._abandon_one    the same
 deliver.worker:Worker._saved                  a month whose calls are nearly used up
 channels.feishu.client:FeishuApp.name_of      a click
+channels.feishu.client:FeishuApp.learn_people the policy's people, beside all that is shown
+channels.feishu.client:FeishuApp.bot_id       a command
 channels.feishu.client:FeishuApp.close        stop
 channels.feishu.api:Api.close                 stop
 channels.feishu.token:TokenSource.close       stop
+channels.feishu.people:People.learn           the policy's people, beside all that is shown
 channels.feishu.people:People.close           stop
 channels.feishu.flights:Flights.wait          a click
 channels.feishu.flights:Flights.close         stop
