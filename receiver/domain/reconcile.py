@@ -19,7 +19,7 @@ from receiver.domain.ownership import after_news, is_owned
 from receiver.domain.reason import TruthReason
 from receiver.domain.suppression import Outside
 from receiver.domain.told import begun
-from receiver.domain.truth import WARM_UP, SeenGroup, SeenSilence, Truth, group_name
+from receiver.domain.truth import WARM_UP, SeenGroup, SeenSilence, Truth, group_name, is_newer
 from receiver.domain.upheld import Silenced, follow, held_by, outside_of
 
 STALE_AFTER = 5 * 60_000
@@ -90,14 +90,11 @@ def index(truth: Truth) -> Index:
 
 
 def is_fresh(incident: Incident, truth: Truth, now: int) -> bool:
-    """Say whether an incident was told something that may be newer than the truth.
-
-    A word that is still to come was kept by another clock, and is none.
-    """
+    """Say whether an incident was told something that may be newer than the truth."""
     words = list(incident.peers.values())
     if incident.changed_at != incident.corrected_at:
         words.append(incident.changed_at)
-    return any(truth.at <= word <= now for word in words)
+    return any(is_newer(word, truth.at, now) for word in words)
 
 
 def unheard(known: Incident, rules: TruthRules, now: int) -> Corrected:

@@ -11,6 +11,8 @@ from receiver.domain.matcher import Matcher
 # within its resend delay and one evaluation of the rule, a minute each by default:
 # https://prometheus.io/docs/prometheus/latest/command-line/prometheus/
 WARM_UP = 3 * 60_000
+# What is said so many ms after a truth was heard may still meet it: applying one takes a while.
+APPLIED_WITHIN = 60_000
 EXPIRED = "expired"
 
 GroupName = tuple[str, tuple[tuple[str, str], ...]]
@@ -19,6 +21,15 @@ GroupName = tuple[str, tuple[tuple[str, str], ...]]
 def group_name(receiver: str, labels: dict[str, str]) -> GroupName:
     """Return what tells a group from others where no group key is shown."""
     return receiver, tuple(sorted(labels.items()))
+
+
+def is_newer(word: int, at: int, now: int) -> bool:
+    """Say whether what was said at ``word`` may be newer than a truth asked for at ``at``.
+
+    ``now`` is when the truth was heard; what comes while it is applied is newer too. A word that
+    is further ahead was kept by another clock, and says nothing.
+    """
+    return at <= word <= now + APPLIED_WITHIN
 
 
 class SeenAlert(NamedTuple):

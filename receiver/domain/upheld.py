@@ -8,7 +8,7 @@ from receiver.domain.incident import Member
 from receiver.domain.matcher import Operator
 from receiver.domain.silence import Silence, SilenceState
 from receiver.domain.suppression import HELD_MOST, OUTSIDE_MOST, Held, Outside, silences_of
-from receiver.domain.truth import EXPIRED, SeenAlert, SeenSilence
+from receiver.domain.truth import EXPIRED, SeenAlert, SeenSilence, is_newer
 
 # Alertmanager rounds times, and its clock is not ours.
 SAME_END = 2_000
@@ -62,7 +62,7 @@ def _followed(
     """Return one silence as the truth has it; what is being changed right now is left alone."""
     if own.state not in (SilenceState.ACTIVE, SilenceState.FAILED):
         return own
-    if own.confirmed_at is not None and at <= own.confirmed_at <= now:
+    if own.confirmed_at is not None and is_newer(own.confirmed_at, at, now):
         return own  # the truth may be older than the answer
     live = [one for one in same if one.state != EXPIRED and one.ends_at > now and _means(own, one)]
     kept = next((one for one in live if one.id == own.silence_id), None)

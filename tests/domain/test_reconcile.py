@@ -21,7 +21,7 @@ from receiver.domain.reconcile import (
 )
 from receiver.domain.silence import Silence, SilenceState
 from receiver.domain.step import why_call, why_edit
-from receiver.domain.truth import WARM_UP, SeenGroup
+from receiver.domain.truth import APPLIED_WITHIN, WARM_UP, SeenGroup
 from tests.domain.made import HOUR, LI, MINUTE, NOW, SECOND, World, alert, notice, notices, world
 from tests.domain.truths import GROUP, learn, seen, silence, truth
 
@@ -79,6 +79,13 @@ def test_a_body_that_may_be_newer_than_the_truth_wins(after: int) -> None:
     assert correct(made.known, made.members, index(told), TruthRules(), made.now + 5) == (
         correct(made.known, {}, index(told), TruthRules(), made.now + 5)
     )
+
+
+@pytest.mark.parametrize("after", [1, SECOND, APPLIED_WITHIN])
+def test_so_does_one_that_comes_while_the_truth_is_applied(after: int) -> None:
+    made = world(notice(N1))
+    told, heard = truth(made.now - after - 1), made.now - after
+    assert correct(made.known, made.members, index(told), TruthRules(), heard).incident is None
 
 
 def test_the_next_truth_decides_what_the_last_one_was_too_old_for() -> None:
@@ -245,6 +252,13 @@ def test_one_that_its_source_forgot_is_over() -> None:
 
 def test_one_confirmed_after_the_question_is_not_missing() -> None:
     made = held(own(confirmed_at=NOW + HOUR))
+    made.now = NOW + HOUR - MINUTE
+    assert learn(made, truth(NOW, seen(N1), seen(N2))).incident is None
+
+
+@pytest.mark.parametrize("after", [1, SECOND, APPLIED_WITHIN])
+def test_nor_one_confirmed_while_the_truth_is_applied(after: int) -> None:
+    made = held(own(confirmed_at=NOW + HOUR + after))
     made.now = NOW + HOUR - MINUTE
     assert learn(made, truth(NOW, seen(N1), seen(N2))).incident is None
 

@@ -71,6 +71,12 @@ class Truths:
         assert (await known(store, 1)).incident.closed_at is None
         assert (await known(store, 2)).incident.closed_at == LATER
 
+    async def test_14_what_comes_while_it_is_applied_is_newer(self, store: Store) -> None:
+        """A body between hearing the truth and the look at its incident is not undone by it."""
+        await store.apply(notice(N1), RULES, LATER + 1)
+        assert await learn(store, truth(LATER)) == {}
+        assert (await known(store)).incident.closed_at is None
+
     async def test_14_an_alert_that_ended_is_free_to_fire_again(self, store: Store) -> None:
         """What the truth closed re-opens by a body as any incident does."""
         await open_one(store)
