@@ -22,6 +22,7 @@ from receiver.telemetry.tracing import Tracing
 API = "/api/v1"
 TOTAL = 2.0  # seconds for a whole answer; Prometheus itself gives up after as long
 ANSWER_LIMIT = 2 << 20  # bytes: some thousand series; what is longer says nothing on a card
+LARGE = 64 << 10  # bytes; reading more than this would keep the loop from others for some ms
 _TIMEOUTS = Timeouts(connect=1.0, total=TOTAL)
 _OK = 200
 _WRONG_QUERY = (400, 422)
@@ -112,7 +113,10 @@ async def _asked(http: httpx.AsyncClient, peer: Peer, form: str) -> tuple[Series
                 content=form.encode(),
             ) as response,
         ):
-            return _read(response.status_code, await _whole(response))
+            status, body = response.status_code, await _whole(response)
+            if len(body) > LARGE:
+                return await asyncio.to_thread(_read, status, body)
+            return _read(status, body)
     except (TimeoutError, httpx.TimeoutException):
         return Unasked(NoChart.SLOW, f"no answer within {TOTAL:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:

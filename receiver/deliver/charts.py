@@ -16,6 +16,7 @@ REFRESH = 60_000  # ms before the same query is made again
 KEPT_MOST = 500  # incidents whose charts are remembered
 AT_ONCE = 4  # queries of one source; in a storm most cards go without
 PAUSE = 30_000  # ms without queries of a source whose last one failed or was slow
+MANY = 500  # series; choosing among more would keep the loop from others for some ms
 DRAWN = "drawn"
 _LONG_AGO = -REFRESH
 
@@ -141,6 +142,8 @@ class Charts:
             found = await server.query_range(about.question.query, wanted)
             if isinstance(found, Unasked):
                 drawn = self._failed(incident.source, found)
+            elif len(found) > MANY:
+                drawn = await asyncio.to_thread(draw, about, found, wanted)
             else:
                 drawn = draw(about, found, wanted)
         except Exception:

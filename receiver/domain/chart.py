@@ -157,13 +157,18 @@ def _within(series: Series, asked_for: Span) -> Series:
 
 def _matches(found: Sequence[Series], alerts: Sequence[Mapping[str, str]]) -> list[int]:
     """Return for each series which alert it is of; beyond all where it is of none."""
+    holding: dict[tuple[str, str], int] = {}  # label -> the alerts that have it, a bit each
+    for at, alert in enumerate(alerts):
+        for pair in alert.items():
+            holding[pair] = holding.get(pair, 0) | 1 << at
+    everyone = (1 << len(alerts)) - 1
 
     def of(series: Series) -> int:
-        labels = [pair for pair in series.labels.items() if pair[0] != _METRIC]
-        for at, alert in enumerate(alerts):
-            if all(alert.get(name) == value for name, value in labels):
-                return at
-        return len(alerts)
+        left = everyone
+        for pair in series.labels.items():
+            if pair[0] != _METRIC:
+                left &= holding.get(pair, 0)
+        return (left & -left).bit_length() - 1 if left else len(alerts)
 
     return [of(series) for series in found]
 

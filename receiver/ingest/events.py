@@ -5,7 +5,9 @@ next look at the source tells the truth anyway. It only makes that look immediat
 https://github.com/prometheus/alertmanager/tree/main/eventrecorder
 """
 
+import asyncio
 import re
+from collections import Counter
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +17,8 @@ from receiver.ingest.alertmanager import Tools
 from receiver.ingest.door import Gate, admits, unauthorized
 from receiver.web import TooLarge, header, problem, read_body
 
+BODY_LIMIT = 2 << 20  # bytes; some thousand events. They are read in one piece, some ms
+LARGE = 64 << 10  # bytes; reading more than this would keep the loop from others
 OTHER = "other"
 # What may change the truth. Besides these, some are said again each time that alerts are asked
 # for (an alert is muted, or inhibited): to look at those would never end. Prometheus' repetition
@@ -68,6 +72,10 @@ def kinds(raw: bytes) -> tuple[str, ...]:
     return tuple(_kind(name) for event in events for name in event.data)
 
 
+def _counts(raw: bytes) -> Counter[str]:
+    return Counter(kinds(raw))
+
+
 def _kind(name: str) -> str:
     """Return an event's name as its definition has it; JSON writes it in camel case."""
     plain = _UPPER.sub(r"_\1", name).lower() if len(name) <= 64 else ""  # noqa: PLR2004
@@ -94,23 +102,24 @@ class EventsWebhook:
     async def _admit(self, request: Request, gate: Gate) -> tuple[str, Response]:
         if not admits(gate, header(request, b"authorization")):
             return "unauthorized", unauthorized()
-        limit = self._tools.doors().body_limit
+        limit = min(self._tools.doors().body_limit, BODY_LIMIT)
         try:
             raw = await read_body(request, limit)
         except TooLarge:
-            detail = f"more than {limit} bytes; lower batch_max_bytes, or raise server.body_limit"
+            detail = f"more than {limit} bytes; lower batch_max_bytes"
             return "too_large", problem(413, "body too large", detail)
         except ClientDisconnect:
             return "malformed", problem(400, "incomplete", "the connection ended in the body")
         try:
-            happened = kinds(raw)
+            large = len(raw) > LARGE
+            happened = await asyncio.to_thread(_counts, raw) if large else _counts(raw)
         except Unreadable as wrong:
             return "malformed", problem(400, "unreadable body", str(wrong))
         self._take_in(gate.name, happened)
         return "accepted", Response(status_code=202)
 
-    def _take_in(self, source: str, happened: tuple[str, ...]) -> None:
-        for kind in happened:
-            self._tools.metrics.ingest.events.of(source, kind).inc()
+    def _take_in(self, source: str, happened: Counter[str]) -> None:
+        for kind, count in happened.items():
+            self._tools.metrics.ingest.events.of(source, kind).inc(count)
         if STIRRING.intersection(happened):
             self._tools.hurry(source)

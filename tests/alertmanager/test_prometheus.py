@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from receiver.alertmanager import prometheus
 from receiver.alertmanager.peer import Source
 from receiver.alertmanager.prometheus import (
     ANSWER_LIMIT,
@@ -25,7 +27,7 @@ from receiver.alertmanager.prometheus import (
     _read,
     build_prometheus_http,
 )
-from receiver.domain.chart import MINUTE, NoChart, Span, Unasked
+from receiver.domain.chart import MINUTE, NoChart, Series, Span, Unasked
 from receiver.sandbox.server import serve_app
 from receiver.telemetry.tracing import build_tracing
 from tests.real_alertmanager import wall_clock
@@ -148,6 +150,26 @@ async def test_a_server_that_means_no_good(handler: Handler, reason: NoChart, de
     assert detail in found.detail
     assert PASSWORD not in found.detail
     assert PASSWORD not in repr(server)
+
+
+async def test_much_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[threading.Thread] = []
+
+    def watched(status: int, body: bytes) -> tuple[Series, ...] | Unasked:
+        readers.append(threading.current_thread())
+        return _read(status, body)
+
+    monkeypatch.setattr(prometheus, "_read", watched)
+    rows = [{"metric": {"n": str(n)}, "values": [[1, "2"]]} for n in range(5_000)]
+    bodies = [msgspec.json.encode({"data": {"result": rows[:count]}}) for count in (5_000, 1)]
+
+    async def answer(_: Request) -> Response:
+        return Response(bodies[len(readers)])
+
+    async with served(answer) as url, asking(url) as server:
+        found = [await server.query_range("up", SPAN) for _ in bodies]
+    assert [len(one) for one in found] == [5_000, 1]
+    assert [one is threading.main_thread() for one in readers] == [False, True]
 
 
 async def test_a_server_that_is_not_there() -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 import io
+import threading
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
+
+import pytest
 
 from receiver.deliver.charts import (
     AT_ONCE,
     KEPT_MOST,
+    MANY,
     PAUSE,
     REFRESH,
     ChartMeans,
     Charts,
 )
-from receiver.domain.chart import MINUTE, Chart, NoChart, Series, Span, Unasked
+from receiver.domain.chart import MINUTE, Chart, NoChart, Series, Span, Unasked, draw
 from receiver.domain.incident import Incident, Member
 from receiver.telemetry.logs import build_logging
 from tests.channels.views import NOW, incident, member
@@ -85,6 +90,22 @@ async def test_a_chart_is_at_hand_when_the_card_is_drawn() -> None:
     ((query, _),) = server.asked
     assert query == "x"
     assert server.counted == [("prod", "drawn")]
+
+
+async def test_among_many_it_is_chosen_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawers: list[threading.Thread] = []
+
+    def watched(*given: Any) -> Chart | NoChart:
+        drawers.append(threading.current_thread())
+        return draw(*given)
+
+    monkeypatch.setattr("receiver.deliver.charts.draw", watched)
+    server = opened()
+    for number, count in enumerate((MANY + 1, 1)):
+        found = (Series({"n": str(n)}, ((NOW, 99.0),)) for n in range(count))
+        server.answer = tuple(found)
+        await server.charts().prepare(*case(number))
+    assert [one is threading.main_thread() for one in drawers] == [False, True]
 
 
 async def test_the_same_is_asked_again_after_a_minute() -> None:

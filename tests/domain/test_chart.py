@@ -18,6 +18,7 @@ from receiver.domain.chart import (
     Chart,
     NoChart,
     Series,
+    _matches,
     asked,
     draw,
     expression_of,
@@ -129,6 +130,21 @@ def test_no_data_is_no_chart() -> None:
     nothing = Series({}, ((NOW, math.nan), (NOW + MINUTE, math.inf)))
     assert draw(about(), [nothing], asked_for) is NoChart.EMPTY
     assert draw(about(), [Series({}, ((0, 1.0),))], asked_for) is NoChart.EMPTY
+
+
+FEW = st.dictionaries(st.sampled_from("abc"), st.sampled_from("12"), max_size=3)
+
+
+@given(found=st.lists(FEW, max_size=8), alerts=st.lists(FEW, max_size=5))
+def test_a_series_is_of_the_first_alert_that_has_all_its_labels(
+    found: list[dict[str, str]], alerts: list[dict[str, str]]
+) -> None:
+    def of(labels: dict[str, str]) -> int:
+        fitting = (at for at, alert in enumerate(alerts) if labels.items() <= alert.items())
+        return next(fitting, len(alerts))
+
+    made = [Series({**labels, "__name__": "x"}, ()) for labels in found]
+    assert _matches(made, alerts) == [of(labels) for labels in found]
 
 
 LABELS = st.dictionaries(st.text(max_size=5), st.text(max_size=100), max_size=4)

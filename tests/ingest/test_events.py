@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,22 @@ async def test_a_batch_is_one_look(stage: Stage) -> None:
     assert await posted(stage, []) == 202
     assert stage.hurried == ["prod"]
     assert counted(stage, "event_requests", outcome="accepted") == 2
+
+
+async def test_a_large_batch_is_read_beside_the_loop(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def watched(raw: bytes) -> tuple[str, ...]:
+        readers.append(threading.current_thread())
+        return kinds(raw)
+
+    monkeypatch.setattr("receiver.ingest.events.kinds", watched)
+    batch = [event("alertCreated"), *[event("notification")] * 1_000]
+    assert await posted(stage, batch) == await posted(stage, batch[:2]) == 202
+    assert [one is threading.main_thread() for one in readers] == [False, True]
+    assert counted(stage, "events", event="notification") == 1_001
 
 
 async def test_only_who_may_send_alerts_may_send_events(stage: Stage) -> None:
