@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
+from docs.images.shoot import shoot
 from receiver.domain.chart import MINUTE
 from tests.browser import READY, chromium
 from tests.real_alertmanager import wall_clock
@@ -44,6 +45,7 @@ async def take() -> None:
                 await _design(page, design)
                 await _picture(page, HERE / name)
         await chart(browser)
+        await shoot(browser)
 
 
 async def _cards(page: Page) -> None:

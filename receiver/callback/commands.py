@@ -299,7 +299,7 @@ def _mutes(counts: tuple[int, int], host: Incident) -> Said:
     alerts, incidents = counts
     return Said(
         f"{host.source}:现在匹配 {alerts} 条告警,{incidents} 个事件,记在 {number(host)}",
-        f"{host.source}: matches {alerts} firing alerts of {incidents} incidents now, "
+        f"{host.source}: alerts that match now: {alerts}, incidents: {incidents}; "
         f"kept with {number(host)}",
     )
 

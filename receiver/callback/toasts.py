@@ -62,8 +62,8 @@ _REASONS: dict[ActionReason, Toast] = {
     ActionReason.NOT_ACKNOWLEDGED: Toast("info", "当前无人认领", "Nobody has acknowledged it"),
     ActionReason.ALREADY_SILENCED: Toast(
         "info",
-        "已有相同范围的静默;要改时长,请先解除",
-        "Silenced already; to change for how long, unsilence first",
+        "已有相同范围的静默;可在“更多”中延长,或先解除",
+        "Silenced already: extend it under More, or unsilence first",
     ),
     ActionReason.NOT_SILENCED: Toast("info", "当前没有静默", "Nothing is silenced here"),
     ActionReason.NOTHING_TO_SILENCE: Toast(

@@ -81,6 +81,7 @@ EN_US: Final[Mapping[Phrase, str]] = MappingProxyType(
         Phrase.SCOPE_SHARED: "all with the shared labels",
         Phrase.MORE_SILENCES: "{count} more silences",
         Phrase.GONE_COUNT: "{count} no longer reported",
+        Phrase.MOVED_COUNT: "{count} moved",
         Phrase.GONE_LONG: "The source no longer reports it; nobody said that it is fixed",
         Phrase.SUPERSEDED_BY: "Its route changed: its alerts are now in {incidents}",
         Phrase.TAKES_OVER: "Takes over from {incidents}, whose route changed",

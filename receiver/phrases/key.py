@@ -75,6 +75,7 @@ class Phrase(StrEnum):
     MORE_SILENCES = "more_silences"
     # what the source's truth says
     GONE_COUNT = "gone_count"
+    MOVED_COUNT = "moved_count"
     GONE_LONG = "gone_long"
     SUPERSEDED_BY = "superseded_by"
     TAKES_OVER = "takes_over"

@@ -395,7 +395,7 @@ async def test_a_slow_alertmanager_leaves_the_click_requested_and_then_concludes
         assert at.woken
         assert await at.store.intents() == []
         again = await at.click(SILENCE)
-        assert again.toast.en == "Silenced already; to change for how long, unsilence first"
+        assert again.toast.en == "Silenced already: extend it under More, or unsilence first"
         assert len(alertmanager.bodies) == 1
 
 

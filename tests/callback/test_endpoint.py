@@ -122,7 +122,7 @@ async def test_a_challenge_is_answered_and_an_unasked_event_acknowledged(tmp_pat
         }
         assert await send(at, asked) == (200, {"challenge": "a-challenge"})
         event = clicked(ACK)
-        event["header"]["event_type"] = "im.message.receive_v1"
+        event["header"]["event_type"] = "im.chat.updated_v1"
         assert await send(at, event, "second") == (200, {})
         assert outcomes(at) == {"challenge": 1, "ok": 1}
 

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from docs.images.cards import shots
 from receiver.config import FeishuAppConfig, parse
 from receiver.config.values import FEISHU_URL
 from receiver.doctor.apps import PROBES
 from receiver.phrases import EN_US, Phrase
 from receiver.sandbox.platform import ENDPOINTS
-from tests.docs.pages import blocks, page, section, spans, table
+from tests.docs.pages import blocks, links, page, section, spans, table
+from tests.packaging.tree import ROOT
 
 SETUP, ON_CALL = page("docs/feishu-setup.md"), page("docs/on-call.md")
+IMAGES = ROOT / "docs" / "images"
+PICTURE_MOST = 60_000
 SCOPES = frozenset().union(*(endpoint.scopes for endpoint in ENDPOINTS.values()))
 # Of calls and events that the sandbox's endpoints do not stand for.
 OTHER_SCOPES = frozenset(
@@ -72,8 +76,22 @@ def test_the_events_are_the_programs() -> None:
         Phrase.UNSILENCE,
         Phrase.MORE,
         Phrase.HANDLE,
+        Phrase.ACKNOWLEDGE_TOO,
+        Phrase.STILL_ON_IT,
+        Phrase.HAND_OVER,
+        Phrase.ADD_NOTE,
+        Phrase.EXTEND,
+        Phrase.ESCALATE,
     ],
 )
 def test_the_controls_are_called_as_on_the_card(phrase: Phrase) -> None:
     named = re.findall(r"\*\*([^*]+?)(?: ▾)?\*\*|\*([^*]+)\*", section(ON_CALL, "Act"))
     assert EN_US[phrase] in {first or second for first, second in named}
+
+
+def test_the_pictures_are_those_that_are_taken_and_light() -> None:
+    shown = {Path(link).name for link in links(ON_CALL) if link.startswith("images/")}
+    drawn = {f"card-{name}.png" for name in shots()}
+    assert drawn <= shown
+    heavy = [name for name in shown if (IMAGES / name).stat().st_size > PICTURE_MOST]
+    assert heavy == []

@@ -102,7 +102,7 @@ async def test_two_people_who_silence_at_once_make_one_silence(tmp_path: Path) -
         first = asyncio.create_task(silence(at, card))
         second = asyncio.create_task(at.click(card, "silence", who="李雷", **FORM))
         told = {said(await first), said(await second)}
-        assert told == {"Silenced", "Silenced already; to change for how long, unsilence first"}
+        assert told == {"Silenced", "Silenced already: extend it under More, or unsilence first"}
         await at.turns(card, "grey")
         assert len(await alertmanager.silences()) == 1
 

@@ -72,7 +72,7 @@ async def test_a_silence_by_command_is_a_real_one_and_is_ended_by_its_id(
         name = alert()["labels"]["alertname"]
         answer = await say(at, f"silence alertname={name} 2h new disk")
         text = words(answer)
-        assert "2 firing alerts" in text, text
+        assert "alerts that match now: 2" in text, text
         assert "Silenced" in text, text
         await at.shows(card, "new disk")
         number = _SILENCED.findall(text)[0]

@@ -166,8 +166,9 @@ def _counts(view: View, facts: Facts) -> Said:
     resolved = facts.resolved - facts.gone
     if resolved or not (facts.firing or facts.gone):
         found.append(say(Phrase.RESOLVED_COUNT, count=resolved))
-    if facts.gone and not view.incident.heirs:
-        found.append(say(Phrase.GONE_COUNT, count=facts.gone))
+    if facts.gone:
+        key = Phrase.MOVED_COUNT if view.incident.heirs else Phrase.GONE_COUNT
+        found.append(say(key, count=facts.gone))
     if facts.muted:
         key = Phrase.MUTED_COUNT if facts.silenced else Phrase.HELD_COUNT
         found.append(say(key, count=facts.muted))

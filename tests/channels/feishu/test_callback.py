@@ -282,11 +282,11 @@ def test_an_authentic_old_callback_is_told_from_a_forgery(keys: Keys) -> None:
 
 
 def test_other_events_are_named() -> None:
-    header = {"event_id": "e1", "event_type": "im.message.receive_v1", "token": TOKEN}
+    header = {"event_id": "e1", "event_type": "im.chat.updated_v1", "token": TOKEN}
     body = sealed({"schema": "2.0", "header": header, "event": {"a": [1]}})
     result = verify(headers_for(body), body, BOTH, NOW)
     assert isinstance(result, Verified)
-    assert Event("im.message.receive_v1", "e1") == result.said
+    assert Event("im.chat.updated_v1", "e1") == result.said
 
 
 def test_old_events_are_named() -> None:

@@ -17,7 +17,7 @@ SAYS = {
     "heir": ("Takes over from #7, #9",),
     "some_gone": ("2 no longer reported", "➖ ~~"),
     "gone": ("nobody said that it is fixed", "3 no longer reported"),
-    "superseded": ("its alerts are now in #13, #14",),
+    "superseded": ("its alerts are now in #13, #14", "2 moved"),
 }
 HEADS = {
     "silenced_elsewhere": ("grey", "silenced"),
