@@ -35,7 +35,7 @@ async def test_who_has_it_and_what_they_are_asked_is_seen_at_once(
         for words in said:
             await expect(shown).to_contain_text(words)
         await expect(shown).not_to_contain_text("the first of three")
-        await expect(shown.locator(".at")).to_have_count(0)  # no note mentions anybody
+        await expect(shown.locator(".mention")).to_have_count(0)  # no note mentions anybody
         await shown.get_by_role("button", name=tap, exact=True).click()
         assert (await at.callbacks.action())["value"]["a"] == "confirm"
 

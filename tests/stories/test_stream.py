@@ -24,11 +24,12 @@ def streamed(entry: Json) -> Json:
 
 
 @asynccontextmanager
-async def streaming(folder: Path, **knobs: Any) -> AsyncIterator[Stage]:
-    """Run a receiver that the sandbox calls along its long connection."""
+async def streaming(folder: Path, keys: Json | None = None, **knobs: Any) -> AsyncIterator[Stage]:
+    """Run a receiver that the sandbox calls along its long connection; ``keys`` as in settings."""
     async with serve_sandbox() as sandbox:
         sandbox.state.turn(ws_reconnect_nonce_s=0, ws_reconnect_interval_s=1, **knobs)
-        document = settings(sandbox, folder, feishu=[streamed(app_of(sandbox)), bot_of(sandbox)])
+        feishu = [streamed(app_of(sandbox)), bot_of(sandbox)]
+        document = settings(sandbox, folder, feishu=feishu, **(keys or {}))
         async with (
             receiving(document, folder) as receiver,
             httpx.AsyncClient(trust_env=False) as http,
