@@ -35,6 +35,8 @@ def request_matching(
         asked_at=action.at,
         ends_at=action.at + action.lasts,
         lasts=UNTIL,
+        place=action.place,
+        trace=action.trace,
     )
     asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
     detail = ", ".join(f"{name}={value}" for name, value in matchers)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from receiver.domain.action import Action, ActionKind, Verdict, done, raise_revision
+from receiver.domain.audit import trail
 from receiver.domain.custody import Hold, Ownership
 from receiver.domain.incident import Incident, Kind, Line
 from receiver.domain.person import Actor
@@ -189,6 +190,11 @@ def is_asked(incident: Incident) -> bool:
     return any(owner.reminded for owner in owners(incident))
 
 
+def _told(kind: str, result: str, owner: Actor) -> Line:
+    """Tell what the time does to an owner, who is named as the one that it happens to."""
+    return Line(kind, "", owner.label, trail(owner, "", result))
+
+
 def lapse(known: Incident, now: int) -> Verdict:
     """Decide what the time does: it reminds owners, and ends what nobody confirmed."""
     if known.closed_at is not None:
@@ -198,10 +204,10 @@ def lapse(known: Incident, now: int) -> Verdict:
     asked = False
     for owner in owners(known):
         if _over(known, owner, now):
-            lines.append(Line("acknowledgement_lapsed", owner.actor.label))
+            lines.append(_told("acknowledgement_lapsed", "lapsed", owner.actor))
         elif not owner.reminded and _asks(known) and _remind_at(known, owner) <= now:
             kept.append(owner._replace(reminded=now))
-            lines.append(Line("reminded", owner.actor.label))
+            lines.append(_told("reminded", "reminded", owner.actor))
             asked = True
         else:
             kept.append(owner)

@@ -20,7 +20,7 @@ from receiver.domain.reason import TruthReason
 from receiver.domain.suppression import Outside
 from receiver.domain.told import begun
 from receiver.domain.truth import WARM_UP, SeenGroup, SeenSilence, Truth, group_name, is_newer
-from receiver.domain.upheld import Silenced, follow, held_by, outside_of
+from receiver.domain.upheld import Silenced, follow, held_by, outside_of, told_of
 
 STALE_AFTER = 5 * 60_000
 # Alerts that one step changes, so that no commit is long; the next step goes on.
@@ -312,7 +312,10 @@ def _after(
         tuple(look.changed.values()),
         look.joined,
         _placed(look) if look.joined else (),
-        tuple(Line(f"truth_{reason}", _detail(reason, look)) for reason in reasons),
+        (
+            *(Line(f"truth_{reason}", _detail(reason, look)) for reason in reasons),
+            *told_of(known.silences, look.silenced.own),
+        ),
         idle=reasons == (TruthReason.FRESH,),
         more=look.more,
     )

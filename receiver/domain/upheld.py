@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from receiver.domain.incident import Member
+from receiver.domain.incident import Line, Member
 from receiver.domain.matcher import Operator
 from receiver.domain.silence import Silence, SilenceState
 from receiver.domain.suppression import HELD_MOST, OUTSIDE_MOST, Held, Outside, silences_of
@@ -50,6 +50,19 @@ def follow(
     )
     ids = frozenset(one.silence_id for one in (*own, *after) if one.silence_id)
     return Silenced(after, ids, after != own and not ended, ended)
+
+
+def told_of(own: tuple[Silence, ...], after: tuple[Silence, ...]) -> tuple[Line, ...]:
+    """Return the lines of what became of our own silences through others; ``after`` is theirs."""
+    return tuple(
+        _line(then, before.state) for before, then in zip(own, after, strict=True) if then != before
+    )
+
+
+def _line(silence: Silence, before: SilenceState) -> Line:
+    changed = "changed" if silence.state is before else silence.state
+    by = silence.trail(changed)
+    return Line(f"silence_{changed}", silence.silence_id, silence.actor.label, by)
 
 
 def _followed(

@@ -130,7 +130,9 @@ def act(db: Connection, action: Action, now: int, access: Access) -> Acted:
     card = load_card(db, action.card) if action.card else None
     snapshot = load_snapshot(db, action.incident)
     if snapshot is None or (action.card and (card is None or card.incident != action.incident)):
-        return Acted(verdict=Verdict(reason=ActionReason.UNKNOWN_CARD))
+        unknown = Verdict(reason=ActionReason.UNKNOWN_CARD)
+        keep_lines(db, 0, told_of(action, unknown), now, action.trace)
+        return Acted(verdict=unknown)
     if db.execute(sql.ACTION, (action.id,)).fetchone() is None:
         verdict = _judge(db, snapshot, card, action, now, access)
         _keep_action(db, action, verdict, now)

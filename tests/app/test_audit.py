@@ -124,6 +124,17 @@ async def test_a_silence_is_told_from_the_wish_to_its_end(tmp_path: Path) -> Non
     assert line["trace_id"] == TRACE.split("-")[1]
 
 
+async def test_a_click_on_what_is_forgotten_is_told(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "receiver.db")
+    await store.act(replace(click(ActionKind.ACKNOWLEDGE), trace=TRACE), NOW)
+    async with ops_of(store) as ops:
+        (line,) = read((await ops.get("/api/v1/audit")).text)
+    await store.close()
+    assert (line["kind"], line["detail"], line["name"]) == ("click", "acknowledge", "Li")
+    assert (line["incident"], line["result"]) == (None, "unknown_card")
+    assert line["trace_id"] == TRACE.split("-")[1]
+
+
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 
 

@@ -62,6 +62,13 @@ def done(known: Incident, *steps: tuple[ActionKind, Actor], now: int = AT) -> In
     return known
 
 
+def audited(verdict: Verdict) -> list[tuple[str, str, str, str]]:
+    """Return what the audit has of it: what, to whom, with which result."""
+    return [
+        (line.kind, line.actor, line.trail.open_id, line.trail.result) for line in verdict.lines
+    ]
+
+
 def names(known: Incident) -> list[str]:
     """Return who has it, the lead first."""
     return [owner.actor.name for owner in owners(known)]
@@ -127,15 +134,17 @@ def test_an_owner_is_reminded_before_the_end_and_then_loses_it() -> None:
     owned = done(OPEN, (ACK, LI))
     assert next_due(owned) == AT + 25 * MINUTE
     assert fall_due(owned, AT + 25 * MINUTE - 1).incident is None
-    asked = after(fall_due(owned, AT + 25 * MINUTE))
+    verdict = fall_due(owned, AT + 25 * MINUTE)
+    asked = after(verdict)
     assert is_asked(asked)
+    assert audited(verdict) == [("reminded", "Li", LI.open_id, "reminded")]
     assert names(asked) == ["Li"]
     assert (asked.custody.reminded, next_due(asked)) == (1, AT + 30 * MINUTE)
     verdict = fall_due(asked, AT + 30 * MINUTE)
     free = after(verdict)
     assert (names(free), unowned_since(free)) == ([], AT + 30 * MINUTE)
     assert free.custody.lapsed == 1
-    assert [line.kind for line in verdict.lines] == ["acknowledgement_lapsed"]
+    assert audited(verdict) == [("acknowledgement_lapsed", "Li", LI.open_id, "lapsed")]
     assert next_due(free) is None
 
 

@@ -14,6 +14,7 @@ from receiver.domain.reason import CardReason, State, TruthReason
 from receiver.domain.reconcile import (
     CHANGED_MOST,
     STALE_AFTER,
+    Corrected,
     TruthRules,
     correct,
     index,
@@ -234,11 +235,21 @@ def test_one_that_holds_as_asked_is_left_alone() -> None:
     assert made.members[N1.fingerprint].held is None
 
 
+def audited(told: Corrected) -> list[tuple[str, str, str, str, str]]:
+    """Return what the audit has of a correction: what, of which silence, whose, the result."""
+    return [
+        (line.kind, line.detail, line.actor, line.trail.open_id, line.trail.result)
+        for line in told.lines
+        if line.trail.result
+    ]
+
+
 def test_an_early_end_elsewhere_is_shown() -> None:
     made = held(OWN)
     over = silence("s1", "expired", ends_at=NOW + SECOND)
     told = learn(made, truth(NOW, seen(N1), seen(N2), silences=(over,)))
     assert told.reasons == (TruthReason.SILENCE_ENDED, TruthReason.UNSUPPRESSED)
+    assert audited(told) == [("silence_expired", "s1", "Li", LI.open_id, "expired")]
     (after,) = made.known.silences
     assert (after.state, after.elsewhere) == (SilenceState.EXPIRED, True)
     assert after.ends_at == NOW + SECOND
@@ -274,7 +285,9 @@ def test_one_extended_or_replaced_keeps_who_asked_for_it(one: str) -> None:
         *(seen(each, silenced_by=(one,)) for each in (N1, N2)),
         silences=(later, *old),
     )
-    assert learn(made, told).reasons == (TruthReason.SILENCE_CHANGED,)
+    learned = learn(made, told)
+    assert learned.reasons == (TruthReason.SILENCE_CHANGED,)
+    assert audited(learned) == [("silence_changed", one, "Li", LI.open_id, "changed")]
     (after,) = made.known.silences
     assert (after.silence_id, after.ends_at, after.actor) == (one, NOW + 3 * HOUR, LI)
     assert (after.state, after.elsewhere) == (SilenceState.ACTIVE, True)
