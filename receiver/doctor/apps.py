@@ -12,7 +12,7 @@ from receiver.config import FeishuAppConfig
 from receiver.doctor.chats import examine_chats
 from receiver.doctor.finding import Finding, fail, ok, unknown
 from receiver.doctor.kit import Kit
-from receiver.doctor.people import examine_people
+from receiver.doctor.people import examine_people, looks_people_up
 from receiver.doctor.reach import examine_callback
 from receiver.doctor.urgency import NOTICES, urgent_of
 from receiver.domain.outcome import Delivered, Rejected
@@ -129,12 +129,7 @@ def _clock(kit: Kit, app: FeishuAppConfig, where: str) -> Finding:
 
 
 def _wanted(kit: Kit, app: FeishuAppConfig) -> Iterator[Probe]:
-    by_mail = any(
-        "@" in entry
-        for route in kit.config.routes
-        if any(target.partition(":")[0] == app.name for target in route.every_target)
-        for entry in route.mention
-    )
+    by_mail = looks_people_up(kit.config, app.name)
     yield from (probe for probe in PROBES if by_mail or "e-mail" not in probe.what)
     yield from (URGENT[via] for via in urgent_of(kit.config, app.name))
 

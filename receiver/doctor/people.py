@@ -1,4 +1,4 @@
-"""The people whom routes mention: can the app find them, and are they in the chat."""
+"""The people whom a configuration names: does the app find them, and are they in the chat."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -61,16 +61,34 @@ def mentions_of(config: Config, app: str) -> dict[str, tuple[str, ...]]:
     return {chat: tuple(people) for chat, people in found.items()}
 
 
+def addresses_of(config: Config) -> tuple[str, ...]:
+    """Return the e-mail addresses that the policy, on-call lists and escalations name."""
+    named = [who for rule in config.policy for who in rule.who]
+    named += [who for each in config.escalations for step in each.steps for who in step.whom]
+    for rotation in (each.rotation for each in config.oncall):
+        if rotation is not None:
+            named += [*rotation.people, *(each.person for each in rotation.overrides)]
+    return tuple(dict.fromkeys(who for who in named if "@" in who))
+
+
+def looks_people_up(config: Config, app: str) -> bool:
+    """Whether an app must find people by e-mail; calendars and endpoints may name anybody so."""
+    by_mail = any("@" in who for people in mentions_of(config, app).values() for who in people)
+    elsewhere = any(each.rotation is None for each in config.oncall)
+    return by_mail or elsewhere or bool(addresses_of(config))
+
+
 async def examine_people(kit: Kit, api: Api, app: FeishuAppConfig) -> list[Finding]:
-    """Check everybody whom a route mentions by this app."""
+    """Check everybody whom a route mentions by this app, or who is named elsewhere."""
     by_chat = mentions_of(kit.config, app.name)
-    everybody = tuple(dict.fromkeys(who for people in by_chat.values() for who in people))
+    mentioned = [who for people in by_chat.values() for who in people]
+    everybody = tuple(dict.fromkeys([*mentioned, *addresses_of(kit.config)]))
     if not everybody:
         return []
     where = f"feishu {app.name}"
     known = await _known(api, [who for who in everybody if "@" in who])
     if isinstance(known, str):
-        return [unknown(where, f"who is mentioned could not be looked up: {known}")]
+        return [unknown(where, f"who is named could not be looked up: {known}")]
     found = [
         fail(where, f"nobody is found for {who}", _VISIBLE)
         for who in everybody

@@ -23,6 +23,7 @@ OTHER_SCOPES = frozenset(
     {
         *("im:message.urgent", "im:message.urgent:sms", "im:message.urgent:phone"),
         *("im:message.group_at_msg:readonly", "im:message.p2p_msg:readonly"),
+        "im:message.group_msg",
     }
 )
 

@@ -212,6 +212,50 @@ async def test_a_clock_that_is_wrong_is_told_by_how_much(well: Ward) -> None:
     assert "s ahead of the platform's: set it by NTP" in said
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"policy": [{"who": ["nobody@example.com"], "may": ["all"]}]},
+        {
+            "oncall": [
+                {
+                    "name": "db",
+                    "rotation": {
+                        "zone": "UTC",
+                        "start": "2026-01-05",
+                        "every": "7d",
+                        "people": ["li@example.com", "nobody@example.com"],
+                    },
+                }
+            ]
+        },
+        {
+            "escalations": [
+                {
+                    "name": "db",
+                    "steps": [{"after": "5m", "via": "mention", "whom": ["nobody@example.com"]}],
+                }
+            ]
+        },
+    ],
+)
+async def test_who_is_named_by_mail_elsewhere_is_looked_up(
+    well: Ward, named: dict[str, object]
+) -> None:
+    well.config |= named
+    (told,) = await well.failures()
+    assert "nobody is found for nobody@example.com" in told
+    _scopes("im:message", "im:chat")(well)
+    assert "it may not find people by e-mail" in "\n".join(await well.failures())
+
+
+async def test_a_list_that_is_asked_elsewhere_may_name_people_by_mail(well: Ward) -> None:
+    (well.folder / "duty.ics").write_text("BEGIN:VCALENDAR\nEND:VCALENDAR\n")
+    well.config["oncall"] = [{"name": "db", "ical": {"file": "duty.ics"}}]
+    _scopes("im:message", "im:chat")(well)
+    assert "it may not find people by e-mail" in "\n".join(await well.failures())
+
+
 async def test_who_is_mentioned_by_mail_is_looked_up_and_looked_for_in_the_chat(well: Ward) -> None:
     well.config["routes"][0]["mention"] = ["li@example.com", "ou_han"]
     assert await well.failures() == []
