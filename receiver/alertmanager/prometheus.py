@@ -119,7 +119,9 @@ async def _asked(http: httpx.AsyncClient, peer: Peer, form: str) -> tuple[Series
             return _read(status, body)
     except (TimeoutError, httpx.TimeoutException):
         return Unasked(NoChart.SLOW, f"no answer within {TOTAL:g} s")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        # A server that refuses our certificate does so while its answer is read, and httpx lets
+        # the OSError of that through.
         # The text of most errors can quote a header, and so a password.
         plain = isinstance(error, httpx.ConnectError | TooLong)
         said = shorten(str(error)) if plain else ""

@@ -83,8 +83,9 @@ async def fetch(http: httpx.AsyncClient, remote: Remote, patience: float = TOTAL
                 url = _followed(url, answer)
     except TimeoutError:
         raise NoAnswer(f"no whole answer within {patience:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as wrong:
-        # Its text may quote the address, and so a secret.
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as wrong:
+        # Its text may quote the address, and so a secret. Where a connection is refused while its
+        # answer is read, httpx lets the OSError through.
         raise NoAnswer(f"not reached ({type(wrong).__name__})") from None
     raise NoAnswer(f"more than {REDIRECTS_MOST} redirects")
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
@@ -32,6 +33,7 @@ from receiver.sandbox.server import serve_app
 from receiver.telemetry.tracing import build_tracing
 from tests.real_alertmanager import wall_clock
 from tests.real_prometheus import real_prometheus
+from tests.refusing import refusing
 
 PASSWORD = "hunter2"  # noqa: S105  (of a server on loopback)
 SPAN = Span(1_700_000_000_000, 1_700_000_600_000, MINUTE)
@@ -170,6 +172,15 @@ async def test_much_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> 
         found = [await server.query_range("up", SPAN) for _ in bodies]
     assert [len(one) for one in found] == [5_000, 1]
     assert [one is threading.main_thread() for one in readers] == [False, True]
+
+
+async def test_a_server_that_refuses_our_certificate(tmp_path: Path) -> None:
+    async with refusing(tmp_path) as (url, trust), httpx.AsyncClient(verify=trust) as http:
+        source = Source(name="prod", urls=(url,), api=API, bearer=PASSWORD)
+        found = await Prometheus(source, http, build_tracing({}, "1")).query_range("up", SPAN)
+    assert isinstance(found, Unasked)
+    assert found.reason is NoChart.FAILED
+    assert PASSWORD not in found.detail
 
 
 async def test_a_server_that_is_not_there() -> None:

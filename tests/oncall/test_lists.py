@@ -20,12 +20,14 @@ from receiver.oncall.remote import (
     NoAnswer,
     Remote,
     build_http,
+    fetch,
     headers_of,
     read_people,
 )
 from receiver.telemetry.logs import build_logging
 from tests.alertmanager.hostile import Act, Hostile, Manner, closed_port, hostile
 from tests.oncall.calendars import calendar, weekly
+from tests.refusing import refusing
 
 MINUTE = 60_000
 MONDAY = moment(datetime(2026, 1, 5, 12, tzinfo=ZoneInfo("Asia/Shanghai")))
@@ -137,6 +139,13 @@ async def test_a_bad_answer_is_named_and_changes_nothing(
     assert problem in lists.standing("net").problem
     assert (lists.now("net"), lists.standing("net").age) == ((), None)
     assert "s3cret" not in desk.log.getvalue().decode()
+
+
+async def test_a_server_that_refuses_our_certificate_gives_no_answer(tmp_path: Path) -> None:
+    async with refusing(tmp_path) as (url, trust), httpx.AsyncClient(verify=trust) as http:
+        remote = Remote(calendar=False, every=MINUTE, url=f"{url}/s3cret")
+        with pytest.raises(NoAnswer, match=r"^not reached \(\w+\)$"):
+            await fetch(http, remote)
 
 
 async def test_a_redirect_on_the_same_host_is_followed_a_few_times(desk: Desk) -> None:

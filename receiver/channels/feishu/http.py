@@ -97,7 +97,8 @@ async def exchange(http: httpx.AsyncClient, request: Request, total: float) -> A
             ) as response,
         ):
             return Answer(response.status_code, dict(response.headers), await _read(response))
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        # Where a connection is refused while its answer is read, httpx lets the OSError through.
         return error
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -36,6 +37,7 @@ from receiver.channels.feishu.token import Account
 from receiver.domain.outcome import Delivered, Retry, RetryReason
 from receiver.sandbox.server import serve_app
 from tests.channels.feishu.parts import Parts, parts
+from tests.refusing import refusing
 
 SECRET = "s3cr3t"  # noqa: S105 - a test's
 
@@ -149,6 +151,13 @@ async def test_what_was_never_sent_is_not_ambiguous(
     reason = meaning(await asked(url))
     assert RetryReason.UNREACHABLE is reason
     assert not reason.ambiguous
+
+
+async def test_a_connection_refused_after_the_handshake_is_ambiguous(tmp_path: Path) -> None:
+    async with refusing(tmp_path) as (url, trust), httpx.AsyncClient(verify=trust) as http:
+        request = Request(method="GET", url=f"{url}/{SECRET}", template="/t", shown_url="s")
+        found = await exchange(http, request, 5.0)
+    assert meaning(found) is RetryReason.CONNECTION_LOST
 
 
 async def test_a_redirect_is_not_followed() -> None:
