@@ -418,7 +418,10 @@ class Store(Protocol):
         """Return an incident's cards, or with 0 those that are not yet shown."""
 
     async def card_of(self, message_ids: Sequence[str]) -> Card | None:
-        """Return the card that one of these messages shows, the first that does."""
+        """Return the card that one of these messages shows or showed, the first that does.
+
+        Of a card that was replaced often, only the last eight messages are remembered.
+        """
 
     async def dead_letters(self, most: int) -> Sequence[Card]:
         """Return the cards that were rejected for good, the newest first."""

@@ -8,6 +8,8 @@ Step = tuple[str, ...]
 EPISODES = Incident._fields.index("joined")
 KIND = Incident._fields.index("kind")
 SOURCE = Incident._fields.index("source")
+# The last so many messages that showed a card before are remembered.
+FORMER_MOST = 8
 
 MIGRATIONS: tuple[Step, ...] = (
     (
@@ -165,6 +167,27 @@ MIGRATIONS: tuple[Step, ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX commands_open ON commands (at) WHERE done_at IS NULL",
         "CREATE INDEX commands_done ON commands (done_at) WHERE done_at IS NOT NULL",
+    ),
+    # The messages that showed a card before another took their place: people answer them too.
+    (
+        """CREATE TABLE former (
+            id INTEGER PRIMARY KEY,
+            message_id TEXT NOT NULL,
+            card INTEGER NOT NULL,
+            incident INTEGER NOT NULL
+        )""",
+        "CREATE INDEX former_message ON former (message_id)",
+        "CREATE INDEX former_card ON former (card, id)",
+        "CREATE INDEX former_incident ON former (incident)",
+        f"""CREATE TRIGGER cards_replaced AFTER UPDATE OF message_id ON cards
+            WHEN OLD.message_id <> '' AND NEW.message_id <> OLD.message_id
+            BEGIN
+                INSERT INTO former (message_id, card, incident)
+                VALUES (OLD.message_id, OLD.id, OLD.incident);
+                DELETE FROM former WHERE card = OLD.id AND id <= (
+                    SELECT id FROM former WHERE card = OLD.id
+                    ORDER BY id DESC LIMIT 1 OFFSET {FORMER_MOST});
+            END""",  # noqa: S608  (a number of ours)
     ),
 )
 VERSION = len(MIGRATIONS)

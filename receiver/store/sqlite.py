@@ -382,9 +382,10 @@ class SqliteStore:
 
     async def card_of(self, message_ids: Sequence[str]) -> Card | None:
         """Return the card that one of these messages shows (see the protocol)."""
+        ways = (sql.CARD_OF_MESSAGE, sql.CARD_OF_FORMER)
         return await self._look(
             lambda db: next(
-                (one for name in message_ids for one in _cards(db, sql.CARD_OF_MESSAGE, (name,))),
+                (one for name in message_ids for way in ways for one in _cards(db, way, (name,))),
                 None,
             )
         )

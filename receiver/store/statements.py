@@ -73,6 +73,10 @@ CARD_IN_TARGET = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? AND targe
 CARD_OF_MESSAGE = (
     f"SELECT {CARD_COLUMNS} FROM cards WHERE message_id = ? AND message_id <> '' LIMIT 1"
 )
+CARD_OF_FORMER = (
+    f"SELECT {CARD_COLUMNS} FROM cards WHERE id ="
+    " (SELECT card FROM former WHERE message_id = ? LIMIT 1)"
+)
 CARDS_OF = f"SELECT {CARD_COLUMNS} FROM cards WHERE incident = ? ORDER BY id"
 CARDS_WAITING = (
     f"SELECT {CARD_COLUMNS} FROM cards WHERE due_at IS NOT NULL AND shown < wanted LIMIT 1000"
@@ -270,4 +274,5 @@ DROP_INCIDENT = (
     "DELETE FROM intents WHERE incident = ?",
     "DELETE FROM gathered WHERE incident = ?",
     "DELETE FROM gathered WHERE digest = ?",
+    "DELETE FROM former WHERE incident = ?",
 )

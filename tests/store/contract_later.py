@@ -15,7 +15,7 @@ from receiver.domain.card import (
     Rung,
 )
 from receiver.domain.incident import Kind, Placement
-from receiver.domain.outcome import Rejected, RejectReason
+from receiver.domain.outcome import Delivered, Rejected, RejectReason
 from receiver.domain.reason import BodyReason, CardReason
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
@@ -40,6 +40,7 @@ from tests.store.made import (
     due_cards,
     group,
     open_one,
+    settle,
     show,
     take,
 )
@@ -51,6 +52,16 @@ TIMELINE_MOST = 1000
 def placed(target: str, *mention: str, notify: tuple[str, ...] = ()) -> Placement:
     """Say where a body is shown, and whom its route calls there."""
     return Placement(target, mention, notify)
+
+
+async def post_again(store: Store, message: str, now: int) -> None:
+    """Show the first card by another message, once its last one is too old to be edited."""
+    await store.age(now - GENERATION_AGE, now)
+    work = await take(store, 1, now)
+    if isinstance(work.step, Replace):
+        work = await take(store, 1, now)
+    assert isinstance(work.step, Create)
+    await settle(store, work, Delivered(message), now)
 
 
 class Routes:
@@ -117,6 +128,24 @@ class Lives:
         assert (await store.cards(1))[0].generation == 2
         # One that is due, or in flight, is looked at anyway.
         assert await store.age(old - GENERATION_AGE, old) == 0
+
+    async def test_the_messages_that_showed_a_card_before_are_known(self, engine: Engine) -> None:
+        """An answer to a message whose place another took is still about the card."""
+        store = engine.open()
+        await open_one(store)
+        for number in range(12):
+            await post_again(store, f"om_{number}", NOW + number * GENERATION_AGE)
+        assert [name for name in range(12) if await store.card_of([f"om_{name}"])] == [
+            *range(3, 12)
+        ]
+        await store.close()
+        again = engine.open()
+        card = await again.card_of(["om_nobody", "om_3"])
+        assert card is not None
+        assert (card.id, card.message_id, card.generation) == (1, "om_11", 12)
+        await again.apply(notice(GONE1), RULES, NOW + 12 * GENERATION_AGE)
+        assert await again.prune(NOW + 13 * GENERATION_AGE, NOW + 13 * GENERATION_AGE, 9) == 1
+        assert await again.card_of(["om_3"]) is None
 
     async def test_a_dead_card_does_not_age(self, store: Store) -> None:
         """What was given up stays so until something changes."""
