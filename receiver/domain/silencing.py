@@ -10,13 +10,13 @@ from receiver.domain.incident import Incident, Kind, Line, Member
 from receiver.domain.lasting import Lasting, lasting
 from receiver.domain.proposal import Proposal
 from receiver.domain.reason import ActionReason
+from receiver.domain.repeating import repeatable
 from receiver.domain.scope import Matchers, chosen_matchers
 from receiver.domain.silence import (
     COMMENT_LIMIT,
     DURATIONS,
     LABELS_SCOPE,
     SHARED_SCOPE,
-    UNTIL,
     Silence,
     SilenceState,
     is_safe,
@@ -108,17 +108,14 @@ def cancel(known: Incident, _: Sequence[Member], action: Action, now: int) -> Ve
 
 def silence_again(known: Incident, _: Sequence[Member], action: Action, now: int) -> Verdict:
     """Ask for what a silence muted that has ended: the same matchers, for as long."""
-    ended = next((one for one in known.silences if one.id == action.silence), None)
-    if ended is None or ended.live:
-        reason = ActionReason.UNKNOWN_CHOICE if ended is None else ActionReason.ALREADY_SILENCED
-        return Verdict(reason=reason)
-    lasts, span = ended.lasts, ended.span
-    relative = lasts in DURATIONS or ended.keep_until
+    ended = repeatable(known, action.silence)
+    if isinstance(ended, ActionReason):
+        return Verdict(reason=ended)
     asked = replace(
         action,
         scope=ended.scope,
-        duration=lasts if relative else UNTIL,
-        until=action.at + span,
+        duration=ended.lasts,
+        until=action.at + ended.span,
         comment=ended.comment,
     )
     return _request(known, ended.matchers, asked, now)

@@ -7,14 +7,20 @@ from typing import NamedTuple
 from receiver.domain.incident import Line, Member
 from receiver.domain.matcher import Operator
 from receiver.domain.silence import Silence, SilenceState
-from receiver.domain.suppression import HELD_MOST, OUTSIDE_MOST, Held, Outside, silences_of
+from receiver.domain.suppression import (
+    HELD_MOST,
+    MATCHERS_MOST,
+    OUTSIDE_MOST,
+    Held,
+    Outside,
+    silences_of,
+)
 from receiver.domain.truth import EXPIRED, SeenAlert, SeenSilence, is_newer
 
 # Alertmanager rounds times, and its clock is not ours.
 SAME_END = 2_000
 NAME_LIMIT = 120
 TEXT_LIMIT = 200
-MATCHERS_MOST = 20
 # What says best which alert it is that inhibits another.
 _TELLING = ("instance", "node", "host", "pod", "service", "cluster", "namespace", "job")
 _TOLD_MOST = 2
@@ -179,6 +185,7 @@ def _outside(silence_id: str, seen: SeenSilence | None) -> Outside:
         seen.comment[:TEXT_LIMIT],
         seen.ends_at,
         tuple((one.name, str(one.operator), one.value) for one in seen.matchers[:MATCHERS_MOST]),
+        span=max(seen.ends_at - seen.starts_at, 0),
     )
 
 

@@ -269,6 +269,11 @@ def stories() -> dict[str, View]:
         "silence_elsewhere_over": later(
             many, CardReason.UNSUPPRESSED, outside=(OUTSIDE._replace(over=True),)
         ),
+        "silence_elsewhere_again": later(
+            many,
+            CardReason.UNSUPPRESSED,
+            outside=(OUTSIDE._replace(over=True, ends_at=NOW - MINUTE, span=120 * MINUTE),),
+        ),
         "inhibited": later(
             view(_held(2, Held(inhibitors=("NodeDown node=n1", "RackDown")))), CardReason.SUPPRESSED
         ),

@@ -171,6 +171,14 @@ async def test_a_silence_of_amtools_is_followed_to_its_end(tmp_path: Path, binar
         await at.shows(card, "it still fires")
         await at.quiet()
         assert [one.root_id for one in at.messages()] == [None]  # nobody was called
+        # One tap makes it anew, in the name of who taps: as long as zhao meant it at last.
+        await at.click(card, "resilence")
+        await at.turns(card, "grey", WITHIN)
+        await at.shows(card, "**韩梅梅**", "new disks today")
+        assert "it still fires" not in words(card)
+        (again,) = [one for one in await server.silences() if one["status"]["state"] == "active"]
+        assert again["createdBy"] == "韩梅梅"
+        assert [one["value"] for one in again["matchers"]] == ["DiskFull"]
 
 
 async def _live(server: RealAlertmanager) -> str:

@@ -133,13 +133,16 @@ def _others(more: int) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def _silences(view: View, facts: Facts, most: int) -> list[Json]:
-    silences, ended = view.incident.silences, over_lately(view)
+    silences, last = view.incident.silences, over_lately(view)
+    ended = "" if last is None else last.id
     shown = sorted(
         silences, key=lambda silence: (_FIRST.index(silence.state), -silence.asked_at, silence.id)
     )
     if facts.state is State.RESOLVED:
         shown = [silence for silence in shown if silence.holds]
-    lines = [line for silence in shown[:most] for line in _silence(silence, fires=silence is ended)]
+    lines = [
+        line for silence in shown[:most] for line in _silence(silence, fires=silence.id == ended)
+    ]
     if len(shown) > most:
         more = say(Phrase.MORE_SILENCES, count=len(shown) - most)
         lines.append(markdown(Said(grey(more.zh_cn), grey(more.en_us)), small=True))

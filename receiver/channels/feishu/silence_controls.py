@@ -12,12 +12,11 @@ from receiver.channels.feishu.silence_form import (
 from receiver.channels.feishu.size import Json
 from receiver.channels.feishu.value import action_value
 from receiver.domain.action import ActionKind
-from receiver.domain.incident import Kind, suppressed
 from receiver.domain.proposal import Proposal
-from receiver.domain.silence import DURATIONS, HOUR, RESOLVED, Silence, SilenceState
+from receiver.domain.repeating import Again, offered_again
+from receiver.domain.silence import DURATIONS, RESOLVED
 from receiver.phrases import Phrase, Said, say
 
-AGAIN_WITHIN = HOUR  # after its end a silence is offered again that long
 NAME_LIMIT = 40
 ALERT_LIMIT = 100
 WHY_LIMIT = 200
@@ -65,33 +64,14 @@ def again(view: View) -> Json | None:
     words = joined(("🔕", say(Phrase.SILENCE_AGAIN)), " ")
     if ended.lasts in DURATIONS:
         words = joined((words, say(Phrase(ended.lasts))), " · ")
-    elif ended.keep_until:
+    elif ended.lasts == RESOLVED:
         words = joined((words, say(Phrase.UNTIL_RESOLVED)), " · ")
     return button(words, "default", _callback(view, ActionKind.RESILENCE, ended.id))
 
 
-def over_lately(view: View) -> Silence | None:
+def over_lately(view: View) -> Again | None:
     """Return the silence that ended last, by itself, while what it muted still fires."""
-    incident = view.incident
-    if incident.kind is not Kind.ALERTS or incident.closed_at is not None:
-        return None
-    over = [
-        one
-        for one in incident.silences
-        if one.state is SilenceState.EXPIRED
-        and one.silence_id
-        and not one.unwanted
-        and one.ended_at
-        and view.now - one.ended_at < AGAIN_WITHIN
-    ]
-    last = max(over, key=lambda one: (one.ended_at, one.id), default=None)
-    if last is None or any(one.live for one in incident.silences):
-        return None
-    fires = any(
-        member.firing and last.covers(member.labels) and not suppressed(incident, member)
-        for member in view.members
-    )
-    return last if fires else None
+    return offered_again(view.incident, view.members, view.silences.longest, view.now)
 
 
 def proposed(view: View) -> Proposal | None:

@@ -1,6 +1,5 @@
 """What the source's truth says of an incident: muted by what, not reported any more, or unknown."""
 
-import re
 from collections.abc import Callable, Iterable
 
 from receiver.channels.base import View
@@ -9,17 +8,15 @@ from receiver.channels.feishu.frame import note
 from receiver.channels.feishu.markdown import moment, short
 from receiver.channels.feishu.parts import joined, markdown
 from receiver.channels.feishu.size import Json
-from receiver.domain.incident import Ending, Incident, Member
+from receiver.domain.incident import Ending, Incident, Member, suppressed
 from receiver.domain.reason import State
-from receiver.domain.suppression import Held, Outside
+from receiver.domain.suppression import Held, Outside, unmarked
 from receiver.phrases import Phrase, say
 
 NAME_LIMIT = 40
 WHY_LIMIT = 200
 NAMED_LIMIT = 80
 NAMED_MOST = 3
-# What our own silences carry for us to find them: nobody else need read it.
-_MARKS = re.compile(r"\s*(\(ou_[A-Za-z0-9_-]+\)|\[receiver:[^\]]*\])")
 
 
 def truth_lines(view: View, facts: Facts, most: int) -> list[Json]:
@@ -29,7 +26,9 @@ def truth_lines(view: View, facts: Facts, most: int) -> list[Json]:
         return _ended(incident)
     found: list[Json] = []
     firing = [member for member in view.members if member.firing and member.held is not None]
-    for silence in incident.outside[:most]:
+    fires = any(one.firing and not suppressed(incident, one) for one in view.members)
+    told = [one for one in incident.outside if fires or not one.over]  # muted again meanwhile
+    for silence in told[:most]:
         found += _outside(silence, firing)
     found += _muted(firing, Phrase.INHIBITED_BY, "⏸️", lambda held: held.inhibitors)
     found += _muted(firing, Phrase.MUTED_BY, "🌙", lambda held: held.intervals)
@@ -62,7 +61,7 @@ def _outside(silence: Outside, firing: list[Member]) -> list[Json]:
         count = sum(silence.id in member.held.silences for member in firing if member.held)
         said = say(Phrase.SILENCED_OUTSIDE, who=who, until=until, count=count)
         line = joined(("🔕", said), " ")
-    why = short(_MARKS.sub("", silence.comment), WHY_LIMIT)
+    why = short(unmarked(silence.comment), WHY_LIMIT)
     return [markdown(line), *([markdown(f"> {why}", small=True)] if why.strip() else [])]
 
 

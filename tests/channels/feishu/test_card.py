@@ -156,6 +156,8 @@ A, U, C, H, N, P, S, X, R, E = (
         ("unextended", [A, X, R, E, H, N]),
         ("silence_ended", [A, G, P, S]),
         ("silence_ended_owned", [G, P, S, A, C, U, R, H, N]),
+        ("silence_elsewhere_over", [A, P, S, R, H, N]),
+        ("silence_elsewhere_again", [A, G, P, S]),
         ("unsilenced", [A, P, S, R, H, N]),
         ("previewed", [Y, Z, A]),
         ("previewed_elsewhere", [A, P, S, R, H, N]),

@@ -11,6 +11,7 @@ STORIES = stories()
 SAYS = {
     "silenced_elsewhere": ("silenced 3 of them elsewhere until", "> new disks", "3 silenced"),
     "silence_elsewhere_over": ("made elsewhere ended at", "it still fires"),
+    "silence_elsewhere_again": ("it still fires", "Silence again · 2 hours"),
     "inhibited": ("2 inhibited by **NodeDown node&#61;n1** · **RackDown**", "2 muted"),
     "muted": ("1 muted during **nights**",),
     "stale": ("prod cannot be asked since", "this may have changed"),
