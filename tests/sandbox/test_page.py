@@ -64,6 +64,7 @@ async def test_the_state_holds_what_the_page_draws() -> None:
             "deleted": False,
             "locked": False,
             "mentions": [],
+            "buzzes": [],
         }
         assert state["calls"][-1] == {
             "at": START,

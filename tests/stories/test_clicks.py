@@ -235,7 +235,7 @@ async def test_a_challenge_with_the_wrong_token_is_refused(tmp_path: Path) -> No
     "value",
     [
         {},
-        {"v": 1, "a": "escalate", "i": 1, "c": 1, "g": 1},
+        {"v": 1, "a": "launch", "i": 1, "c": 1, "g": 1},
         {"v": 1, "a": "acknowledge", "i": 99, "c": 99, "g": 1},
         {"v": 1, "a": "acknowledge", "i": -1, "c": "1", "g": None},
     ],

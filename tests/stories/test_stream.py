@@ -52,6 +52,7 @@ async def test_a_click_is_obeyed_and_answered_with_the_card(
     async with streaming(tmp_path, **knobs) as at:
         await at.fire(alert())
         message = await at.message()
+        await at.quiet()  # before its number is known, no answer can carry it
         clicked = await at.click(message, "acknowledge")
         assert (clicked.code, clicked.card_replaced) == (0, True)
         assert clicked.toast is not None
