@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from receiver.domain.matcher import BadMatcher, Matcher, Operator, equal, parse_matcher
+from receiver.domain.wildcard import wildcard
 
 TEXT_LIMIT: Final = 2_000  # characters
 MATCHERS_MOST: Final = 20
@@ -171,7 +172,7 @@ def _matchers(text: str, at: int) -> tuple[list[Matcher], int]:
     at = _skip(text, at)
     while (found := _MATCHER.match(text, at)) is not None:
         try:
-            read.append(parse_matcher(found[0]))
+            read.append(parse_matcher(found[0], wildcard))
         except (BadMatcher, OverflowError, RecursionError):
             raise _Wrong(Problem.MATCHER, at + 1, found[0]) from None
         if len(read) > MATCHERS_MOST:
