@@ -1,7 +1,7 @@
 """What the policy makes of a verdict, before anything of it is kept."""
 
 from receiver.domain.action import Action, Verdict
-from receiver.domain.approving import ask, request_of
+from receiver.domain.approving import ask, recounted, request_of
 from receiver.domain.incident import Incident
 from receiver.domain.policy import Access, Asker, Touched, may, refused
 from receiver.domain.ruling import PolicyReason
@@ -42,4 +42,6 @@ def admit(
     if ruling.reason is PolicyReason.NEEDS_APPROVAL:
         asked = request_of(action, begun(verdict), verdict.incident.source, what.muting, now)
         return ask(known, action, asked, now)
-    return verdict if ruling.permitted else refused(action, ruling)
+    if not ruling.permitted:
+        return refused(action, ruling)
+    return recounted(known, action, verdict, what.muting, now)

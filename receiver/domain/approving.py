@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from receiver.domain.action import Action, ActionKind, Verdict, raise_revision
+from receiver.domain.audit import Trail, trail
 from receiver.domain.incident import Incident, Line
+from receiver.domain.ownership import same_person
 from receiver.domain.policy import refused
 from receiver.domain.reason import ActionReason
 from receiver.domain.request import APPROVAL_LIFE, Request
 from receiver.domain.ruling import PolicyReason, Ruling
-from receiver.domain.silence import Silence, SilenceState
+from receiver.domain.silence import KEPT_FOR, Silence, SilenceState
 
 DETAIL_LIMIT = 500
 
@@ -53,9 +55,11 @@ def approve(known: Incident, action: Action, now: int) -> Verdict:
         return refused(action, Ruling(PolicyReason.OWN_REQUEST))
     if known.silences and known.source != found.source:
         return Verdict(reason=ActionReason.CHANGED)  # its silences live in another Alertmanager
-    if not all(_stands(silence, known) for silence in found.silences):
+    begun = tuple(
+        silence for asked in found.silences if (silence := _begun(asked, known, now)) is not None
+    )
+    if len(begun) < len(found.silences):
         return Verdict(reason=ActionReason.CHANGED)
-    begun = tuple(_begun(silence, now) for silence in found.silences)
     ids = {silence.id for silence in begun}
     others = tuple(silence for silence in known.silences if silence.id not in ids)
     after = known._replace(requests=(), silences=(*others, *begun), source=found.source)
@@ -67,12 +71,21 @@ def approve(known: Incident, action: Action, now: int) -> Verdict:
     )
 
 
+def recounted(known: Incident, action: Action, verdict: Verdict, muting: int, now: int) -> Verdict:
+    """Return the verdict of a yes, unless more would be muted by now than the card said."""
+    found = _waiting(known, action, now)
+    if action.kind is not ActionKind.APPROVE or found is None or muting <= found.muting:
+        return verdict
+    again = known._replace(requests=(found._replace(muting=muting),))
+    return Verdict(reason=ActionReason.CHANGED, incident=raise_revision(again, now, action.trace))
+
+
 def decline(known: Incident, action: Action, now: int) -> Verdict:
     """Decide what a no does; the asker may take back what they asked for."""
     found = _waiting(known, action, now)
     if found is None:
         return Verdict(reason=ActionReason.NOTHING_ASKED)
-    own = _is_own(found, action)
+    own = same_person(found.asker, action.actor)  # for certain: it needs no permission
     line = Line("withdrawn" if own else "declined", told_of(found), action.actor.label)
     return Verdict(
         reason=ActionReason.DONE,
@@ -85,14 +98,13 @@ def decline(known: Incident, action: Action, now: int) -> Verdict:
 
 def lapse(known: Incident, now: int) -> Verdict:
     """Forget what nobody answered in time."""
-    over = tuple(one for one in known.requests if one.until <= now)
+    over = tuple(one for one in known.requests if _lapses_at(known, one) <= now)
     if not over:
         return Verdict(reason=ActionReason.REPEATED)
-    left = tuple(one for one in known.requests if one.until > now)
+    left = tuple(one for one in known.requests if _lapses_at(known, one) > now)
     lines = tuple(
-        Line("approval_lapsed", told_of(one), silence.actor.label, silence.trail("lapsed"))
+        Line("approval_lapsed", told_of(one), one.asker.label, _trail(one, "lapsed"))
         for one in over
-        for silence in one.silences[:1]
     )
     after = raise_revision(known._replace(requests=left), now, "")
     return Verdict(reason=ActionReason.DONE, incident=after, lines=lines)
@@ -100,12 +112,22 @@ def lapse(known: Incident, now: int) -> Verdict:
 
 def next_lapse(incident: Incident) -> int | None:
     """Return when a request lapses, or None."""
-    return min((one.until for one in incident.requests), default=None)
+    return min((_lapses_at(incident, one) for one in incident.requests), default=None)
+
+
+def _lapses_at(known: Incident, asked: Request) -> int:
+    """Return when a request is over: with the incident, since the next alerts may be others."""
+    return asked.until if known.closed_at is None else min(asked.until, known.closed_at)
+
+
+def _trail(asked: Request, result: str) -> Trail:
+    first = asked.silences[0]
+    return trail(asked.asker, first.place, result, first.trace)
 
 
 def told_of(asked: Request) -> str:
     """Return what is asked for, and by whom, for the timeline."""
-    who = asked.silences[0].actor.label
+    who = asked.asker.label
     said = (
         ", ".join(f"{name}={value}" for name, value in silence.matchers)
         for silence in asked.silences
@@ -121,30 +143,37 @@ def _waiting(known: Incident, action: Action, now: int) -> Request | None:
     return None
 
 
-def _stands(silence: Silence, known: Incident) -> bool:
-    """Whether it can still be done: only what mutes can be extended."""
-    if silence.state is SilenceState.REQUESTED:
-        return True
-    return any(one.id == silence.id and one.mutes for one in known.silences)
+def _begun(asked: Silence, known: Incident, now: int) -> Silence | None:
+    """Return a silence as Alertmanager is told of it, or None where it cannot be done any more.
 
-
-def _begun(silence: Silence, now: int) -> Silence:
-    """Return a silence as Alertmanager is told of it: its confirmation is awaited from now on."""
-    if silence.state is SilenceState.REQUESTED:
-        return replace(silence, asked_at=now)
-    return replace(silence, extended_at=now)
+    Its confirmation is awaited from now on. Only what mutes can be extended, as it is by now.
+    """
+    if asked.state is SilenceState.REQUESTED:
+        ends = min(now + KEPT_FOR, asked.keep_until) if asked.keep_until else asked.ends_at
+        return replace(asked, asked_at=now, ends_at=ends)
+    there = next((one for one in known.silences if one.id == asked.id and one.mutes), None)
+    if there is None or there.latest >= asked.wanted_end:
+        return None
+    return replace(
+        there,
+        state=SilenceState.EXTENDING,
+        wanted_end=asked.wanted_end,
+        extended_at=now,
+        extender=asked.extender,
+        place=asked.place,
+        trace=asked.trace,
+    )
 
 
 def _is_own(asked: Request, action: Action) -> bool:
     """Whether somebody answers themselves; where nobody can tell, they do."""
-    asker, place = asked.silences[0].actor, asked.silences[0].place
     who = action.actor
-    if asker.open_id == who.open_id:
+    if asked.asker.open_id == who.open_id or same_person(asked.asker, who):
         return True
-    if asker.union_id and who.union_id:
-        return asker.union_id == who.union_id
+    if asked.asker.union_id and who.union_id:
+        return False
     # Each app has open_ids of its own, so two of different apps may be one person's.
-    return place.partition(":")[0] != action.place.partition(":")[0]
+    return asked.silences[0].place.partition(":")[0] != action.place.partition(":")[0]
 
 
 DECISIONS: dict[ActionKind, Callable[[Incident, Action, int], Verdict]] = {

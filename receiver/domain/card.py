@@ -201,7 +201,9 @@ def picture(incident: Incident, members: Sequence[Member], card: int = 0) -> Sho
         held=_held(incident, members),
         stale=bool(incident.stale_since) and incident.closed_at is None,
         superseded=incident.closed_at is not None and incident.ending is Ending.SUPERSEDED,
-        requests=tuple(one.id for one in incident.requests if incident.closed_at is None),
+        requests=tuple(
+            f"{one.id} {one.muting}" for one in incident.requests if incident.closed_at is None
+        ),
         escalated=incident.escalated.told,
     )
 

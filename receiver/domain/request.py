@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from receiver.domain.silence import MINUTE, Silence
+from receiver.domain.person import Actor
+from receiver.domain.silence import MINUTE, Silence, SilenceState
 
 APPROVAL_LIFE = 15 * MINUTE
 
@@ -16,3 +17,10 @@ class Request(NamedTuple):
     at: int
     until: int  # when it lapses (Unix ms)
     muting: int  # firing alerts that they would mute, when it was asked
+
+    @property
+    def asker(self) -> Actor:
+        """Who asked: of a longer silence, who wants it so and not who made it."""
+        first = self.silences[0]
+        longer = first.state is SilenceState.EXTENDING
+        return (first.extender if longer else None) or first.actor

@@ -18,7 +18,7 @@ from receiver.domain.policy import Access, Permission, Policy, Rule, touched
 from receiver.domain.proposal import Found
 from receiver.domain.reason import ActionReason
 from receiver.domain.request import APPROVAL_LIFE
-from receiver.domain.silence import SilenceState
+from receiver.domain.silence import KEPT_FOR, RESOLVED, SilenceState
 from receiver.domain.silencing import Conclusion, conclude
 from tests.domain.made import HOUR, LI, MINUTE, WANG, alert, notice, world
 
@@ -215,3 +215,71 @@ def test_only_what_a_preview_would_mute_must_be_permitted(instance: str, reason:
     member = next(one for one in MEMBERS if one.labels["instance"] == instance)
     preview = click(ActionKind.PREVIEW, LI, duration="2h", found=Found(1), scope=member.fingerprint)
     assert do(OPEN, preview, Access(Policy((mine,)))).reason == reason
+
+
+def extension_of(who: Actor) -> tuple[Incident, str]:
+    """Return an incident in which somebody wants a silence of Li's to last longer."""
+    begun = after(do(WAITING, answer(ActionKind.APPROVE, WANG)))
+    told = Conclusion(incident=1, silence=REQUEST.id, state=SilenceState.ACTIVE, silence_id="s")
+    active = after(conclude(begun, told, NOW + MINUTE))
+    waiting = after(do(active, click(ActionKind.EXTEND, who, NOW + 2 * MINUTE, duration="1h")))
+    return waiting, waiting.requests[0].id
+
+
+def test_nobody_approves_their_own_extension_of_anothers_silence() -> None:
+    waiting, request = extension_of(WANG)
+    assert waiting.requests[0].asker == WANG
+    at = NOW + 3 * MINUTE
+    own = do(waiting, answer(ActionKind.APPROVE, WANG, at, silence=request))
+    assert (own.reason, own.incident) == (ActionReason.OWN_REQUEST, None)
+    other = do(waiting, answer(ActionKind.APPROVE, LI, at, silence=request))
+    assert other.reason is ActionReason.REQUESTED
+    nothing = Access(Policy((Rule(who=("ou_x",), may=frozenset(Permission)),)))
+    taken = do(waiting, answer(ActionKind.DECLINE, LI, at, silence=request), nothing)
+    assert taken.reason is ActionReason.NOT_PERMITTED  # it is not Li's to take back
+
+
+def test_an_extension_begins_from_the_silence_as_it_is_by_now() -> None:
+    waiting, request = extension_of(WANG)
+    (silence,) = waiting.silences
+    moved = replace(silence, silence_id="replaced", ends_at=silence.ends_at + MINUTE)
+    yes = answer(ActionKind.APPROVE, LI, NOW + 3 * MINUTE, silence=request)
+    (begun,) = do(waiting._replace(silences=(moved,)), yes).silences
+    assert (begun.silence_id, begun.ends_at) == ("replaced", moved.ends_at)
+    assert begun.wanted_end == silence.ends_at + HOUR
+    longer = replace(silence, ends_at=silence.ends_at + 2 * HOUR)
+    assert do(waiting._replace(silences=(longer,)), yes).reason is ActionReason.CHANGED
+
+
+def test_who_is_not_surely_the_asker_needs_permission_to_decline() -> None:
+    nothing = Access(Policy((Rule(who=("ou_x",), may=frozenset(Permission)),)))
+    stranger = Actor(open_id="ou_elsewhere", name="X")
+    no = answer(ActionKind.DECLINE, stranger, place="other:oc_1")
+    assert do(WAITING, no, nothing).reason is ActionReason.NOT_PERMITTED
+
+
+def test_more_than_was_shown_is_not_approved_unseen() -> None:
+    yes = answer(ActionKind.APPROVE, WANG)
+    verdict = decide(WAITING, MEMBERS, yes, yes.at)
+    more = touched(WAITING, MEMBERS)._replace(muting=3)
+    again = admit(ALL, yes, WAITING, verdict, more, yes.at)
+    assert (again.reason, again.silences) == (ActionReason.CHANGED, ())
+    assert after(again).requests == (REQUEST._replace(muting=3),)
+    shown = after(again)
+    verdict = decide(shown, MEMBERS, yes, yes.at)
+    assert admit(ALL, yes, shown, verdict, more, yes.at).reason is ActionReason.REQUESTED
+
+
+def test_a_request_ends_with_its_incident() -> None:
+    closed = WAITING._replace(closed_at=NOW + MINUTE)
+    assert next_due(closed) == NOW + MINUTE
+    assert after(fall_due(closed, NOW + MINUTE)).requests == ()
+
+
+def test_what_is_kept_alive_is_begun_for_as_long_as_ever() -> None:
+    asked = do(OPEN, click(ActionKind.SILENCE, LI, duration=RESOLVED))
+    (request,) = after(asked).requests
+    late = request.until - 1
+    (begun,) = do(after(asked), answer(ActionKind.APPROVE, WANG, late, silence=request.id)).silences
+    assert begun.ends_at == late + KEPT_FOR
+    assert begun.keep_until == request.silences[0].keep_until

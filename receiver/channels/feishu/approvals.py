@@ -30,7 +30,7 @@ def approval_lines(view: View, facts: Facts) -> list[Json]:
     silence = asked.silences[0]
     said = say(
         Phrase.APPROVAL_ASKED,
-        who=short(silence.actor.label, NAME_LIMIT) or "?",
+        who=short(asked.asker.label, NAME_LIMIT) or "?",
         until=moment(silence.latest),
         count=asked.muting,
         by=moment(asked.until),
