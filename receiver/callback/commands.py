@@ -28,7 +28,8 @@ from receiver.domain.commanding import covers
 from receiver.domain.incident import Incident, Kind
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
-from receiver.domain.silence import GROUP_SCOPE, Silence
+from receiver.domain.scope import scope_matchers
+from receiver.domain.silence import GROUP_SCOPE, Silence, is_safe
 from receiver.phrases import Said
 from receiver.store.base import Acted, Snapshot
 
@@ -134,10 +135,12 @@ class Commands:
         return Answer(Said("静默", "Silence"), tuple(lines))
 
     async def _silence_card(self, command: Command, asker: Asker, base: Action) -> Answer:
-        """Silence the group of the card that was answered to: its labels are the matchers."""
-        snapshot = await self.desk.store.snapshot(asker.incident)
-        matchers = () if snapshot is None else tuple(snapshot.incident.group_labels.items())
-        if not any(value for _, value in matchers):
+        """Silence the group of the card that was answered to, exactly as its button does."""
+        known = await self.desk.store.snapshot(asker.incident)
+        matchers = (
+            () if known is None else scope_matchers(known.incident, known.members, GROUP_SCOPE)
+        )
+        if not is_safe(matchers):
             nothing = Said(
                 "此卡片没有可静默的分组标签", "This card's group has no labels to silence"
             )

@@ -2,7 +2,7 @@
 
 After a crash what was kept is carried out again: an action is applied once by its id, a reply
 appears once by its uuid, which the platform remembers for an hour. What has waited for longer than
-``LATE`` is not done any more, and answered so.
+``LATE``, or was written longer than ``WRITTEN_LATE`` ago, is not done any more, and answered so.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ from receiver.phrases import Said
 from receiver.store.base import Asked, Store, StoreError
 
 LATE = 10 * 60_000  # ms
+# The platform pushes again for hours what it could not deliver. Its clock may differ from ours.
+WRITTEN_LATE = 30 * 60_000
 AT_ONCE = 8
 TRIES_MOST = 6
 BACK_OFF = 1_000  # ms, doubled each time
@@ -159,7 +161,7 @@ class Errands:
             incident=0 if card is None else card.incident,
             trace=kept.trace,
         )
-        late = means.now() - asked.at > LATE
+        late = _is_late(asked.at, message, means.now())
         answer = _TOO_LATE if late else await means.commands.answer(message.without(us), asker)
         means.log.info(
             "command", actor=message.open_id, place=asker.place, title=answer.title.en_us
@@ -213,6 +215,11 @@ class Errands:
         if isinstance(outcome, Retry) and outcome.reason == "rate_limited":
             self._means.windows.refused(limits, after, self._means.now())
         await self._means.pause(max(after, BACK_OFF * 2**tries) / 1000)
+
+
+def _is_late(asked_at: int, message: Message, now: int) -> bool:
+    written = message.created_at
+    return now - asked_at > LATE or (bool(written) and now - written > WRITTEN_LATE)
 
 
 def _uuid(app: str, message: str) -> str:

@@ -139,9 +139,14 @@ def released(known: Incident, now: int) -> Incident:
 
 
 def begun_anew(known: Incident, now: int) -> Incident:
-    """Return an incident that re-opens: nobody looks after it, from now on."""
+    """Return an incident that re-opens: nobody looks after it, from now on.
+
+    A step that somebody wanted at once before its end is not wanted by now.
+    """
     free = released(known, now)
-    return free._replace(custody=free.custody._replace(unowned=now))
+    return free._replace(
+        custody=free.custody._replace(unowned=now), escalated=free.escalated._replace(hurried="")
+    )
 
 
 def after_news(known: Incident, count: int, *, worse: bool, now: int) -> Incident:

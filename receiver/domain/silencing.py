@@ -16,6 +16,7 @@ from receiver.domain.silence import (
     COMMENT_LIMIT,
     DURATIONS,
     LABELS_SCOPE,
+    RESOLVED,
     SHARED_SCOPE,
     Silence,
     SilenceState,
@@ -127,7 +128,8 @@ def extend(known: Incident, _: Sequence[Member], action: Action, now: int) -> Ve
     if added is None:
         return Verdict(reason=ActionReason.UNKNOWN_CHOICE)
     mute = [one for one in known.silences if one.mutes and action.silence in ("", one.id)]
-    chosen = [one for one in mute if not one.keep_until]
+    # What a digest keeps alive has no ``keep_until`` elsewhere, and would outlive its alerts.
+    chosen = [one for one in mute if not one.keep_until and one.lasts != RESOLVED]
     if not chosen:
         reason = ActionReason.ALREADY_KEPT if mute else ActionReason.NOT_SILENCED
         return Verdict(reason=reason)

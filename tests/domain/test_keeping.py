@@ -187,6 +187,16 @@ def test_what_is_kept_alive_has_no_end_to_extend() -> None:
     assert decide(OPEN, MEMBERS, asked(ActionKind.EXTEND), AT).reason is ActionReason.NOT_SILENCED
 
 
+def test_what_a_digest_keeps_alive_is_not_made_longer_elsewhere() -> None:
+    """Its copy in what was gathered ends at the maximum, and would be prolonged past it."""
+    (kept,) = active().silences
+    copy = replace(kept, ends_at=kept.keep_until, keep_until=0, wanted_end=0)
+    late = kept.keep_until - HOUR
+    extend = asked(ActionKind.EXTEND, late, id="e1", duration="8h")
+    verdict = decide(active()._replace(silences=(copy,)), MEMBERS, extend, late)
+    assert verdict.reason is ActionReason.ALREADY_KEPT
+
+
 @given(st.sampled_from((*DURATIONS, RESOLVED)), st.integers(0, 30 * 24 * HOUR))
 def test_silencing_again_repeats_the_matchers_and_the_time(lasts: str, later: int) -> None:
     known = active(lasts)

@@ -346,3 +346,8 @@ class Shift(RuleBasedStateMachine):
 
 
 TestShift = Shift.TestCase
+
+
+def test_what_was_hurried_before_the_end_is_not_taken_after_it() -> None:
+    hurried = OPEN._replace(escalated=OPEN.escalated._replace(plan="db", hurried="Li"))
+    assert begun_anew(hurried, AT).escalated == OPEN.escalated._replace(plan="db")

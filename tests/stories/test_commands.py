@@ -108,6 +108,15 @@ async def test_in_a_cards_thread_the_card_is_meant(tmp_path: Path) -> None:
         await at.shows(card, "换盘")
 
 
+async def test_a_cards_group_is_silenced_as_its_button_would(tmp_path: Path) -> None:
+    """What its route demands of all its alerts is a matcher too, or others would be muted."""
+    async with talking(tmp_path) as at:
+        await at.fire(alert("Full"), groupKey='{}/{severity="critical"}:{alertname="Full"}')
+        card = await at.message(number=2)
+        answer = words(await say(at, "silence 1h", reply_to=card.message_id))
+        assert "alertname=Full, severity=critical" in answer
+
+
 async def test_alone_with_the_bot_nobody_needs_to_call_it(tmp_path: Path) -> None:
     async with talking(tmp_path) as at:
         private = at.desk.tenant.p2p(at.app, at.people["李雷"])
@@ -197,21 +206,27 @@ async def test_what_a_stop_left_is_done_once_by_the_next_run(tmp_path: Path) -> 
             assert kinds.count("acknowledge") == 1
 
 
-async def test_what_waited_too_long_is_not_done_and_answered_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pushed_again", [False, True])
+async def test_what_waited_too_long_is_not_done_and_answered_so(
+    tmp_path: Path, *, pushed_again: bool
+) -> None:
+    """Here, or at the platform, which pushes for hours what it cannot deliver."""
     async with talking(tmp_path) as at:
         called = {"key": "@_user_1", "open_id": at.app.bot_open_id, "name": "", "bot": True}
         text = "@_user_1 ack 1"
         asked = at.desk.say(PRODUCTION, "ou_li", "a message of an hour ago")
-        message = {
+        message: dict[str, object] = {
             "message_id": asked.message_id,
             "chat_id": PRODUCTION,
             "open_id": "ou_li",
             "text": text,
             "mentions": [called],
         }
+        now = at.desk.clock.now()
+        hour_ago = now - 3_600_000
+        message["created_at"] = hour_ago if pushed_again else now
         value = msgspec.json.encode({"app": "ops", "message": message})
-        hour_ago = at.desk.clock.now() - 3_600_000
-        await at.receiver.store.ask(Asked("ops:late", hour_ago, value))
+        await at.receiver.store.ask(Asked("ops:late", now if pushed_again else hour_ago, value))
         await at.receiver.stop()
         async with played(at.sandbox, tmp_path) as again:
             await again.until(lambda: len(again.messages()) == 3)

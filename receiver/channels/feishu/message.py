@@ -36,6 +36,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""  # with placeholders
     mentions: tuple[Mention, ...] = ()
     thread: tuple[str, ...] = ()
+    created_at: int = 0  # by the platform's clock, Unix ms; 0 where it does not say
 
     @property
     def matters(self) -> bool:
@@ -49,12 +50,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     def calls(self, open_id: str) -> bool:
         """Whether this bot is called."""
-        return any(mention.open_id == open_id for mention in self.mentions)
+        return any(bool(open_id) and mention.open_id == open_id for mention in self.mentions)
 
     def without(self, open_id: str) -> str:
         """Return the text without the mentions of this bot, other people by their names."""
         names = {
-            mention.key: "" if mention.open_id == open_id else f"@{mention.name}"
+            mention.key: "" if open_id and mention.open_id == open_id else f"@{mention.name}"
             for mention in self.mentions
         }
         return _PLACEHOLDER.sub(lambda found: names.get(found[0], found[0]), self.text).strip()
@@ -85,6 +86,7 @@ class _Said(msgspec.Struct):
     content: str | None = None
     root_id: str | None = None
     parent_id: str | None = None
+    create_time: str | int | None = None
     mentions: list[_Called] | None = None
 
 
@@ -94,6 +96,7 @@ class _Event(msgspec.Struct):
 
 
 _PLACEHOLDER = re.compile(r"@_user_[0-9]{1,4}|@_all")
+_MILLISECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
 _event = msgspec.json.Decoder(_Event).decode
 
 
@@ -117,7 +120,12 @@ def read_message(event: msgspec.Raw) -> Message:
         text=text_of(said.message_type or "", said.content or ""),
         mentions=tuple(_mention(one) for one in mentions[:MENTIONS_MOST]),
         thread=tuple(dict.fromkeys(filter(None, (said.root_id, said.parent_id)))),
+        created_at=_moment(said.create_time),
     )
+
+
+def _moment(said: str | int | None) -> int:
+    return int(str(said)) if _MILLISECONDS.fullmatch(str(said)) else 0
 
 
 def _mention(called: _Called) -> Mention:

@@ -89,3 +89,17 @@ def test_any_post_is_a_text(content: object) -> None:
 def test_any_event_is_read_or_refused(raw: bytes) -> None:
     with suppress(*UNREADABLE):
         assert isinstance(read_message(msgspec.Raw(raw)), Message)
+
+
+def test_who_has_no_id_is_not_the_bot() -> None:
+    """Calls of everybody, and of people of other tenants, carry none; we may not know our own."""
+    calls = [{"key": "@_all", "name": "所有人"}, {"key": "@_user_1", "id": {}, "name": "韩梅梅"}]
+    said = read_message(event("text", {"text": "@_all @_user_1 hi"}, mentions=calls))
+    assert not said.calls("")
+    assert said.without("") == "@所有人 @韩梅梅 hi"
+
+
+def test_it_is_known_when_it_was_written() -> None:
+    assert read_message(event("text", {}, create_time="1609073151345")).created_at == 1609073151345
+    for wrong in (None, "", "soon", "-1", "9" * 30, 10**20):
+        assert read_message(event("text", {}, create_time=wrong)).created_at == 0
