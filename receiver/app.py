@@ -313,7 +313,7 @@ class App:
             metrics=self.metrics,
             log=self._logs("storm"),
         )
-        self._ledger = means.ledger
+        self.ledger = means.ledger
         dispatcher = Dispatcher(means, world.sleep, storms)
         self._escalator = Escalator(
             means, dispatcher.watch, lambda: plans_of(self.config), world.sleep
@@ -433,7 +433,7 @@ class App:
         self._errands = errands(
             desk,
             apps=lambda: self.parts.apps,
-            ledger=self._ledger,
+            ledger=self.ledger,
             charge=self._dispatcher.charge,
             on_duty=duty_of(self._duty.oncall),
             pause=world.pause,

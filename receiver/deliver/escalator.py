@@ -32,7 +32,7 @@ LOOK_AGAIN = 1_000  # ms; so late a step is taken at the most
 STORE_PAUSE = 0.5
 PAUSE_FIRST = 1_000  # ms between tries of a call that surely called nobody
 PAUSE_MOST = 30_000
-ADMITTED_WITHIN = 60_000  # ms that a call waits for room in the app's windows at a time
+ROOM_WITHIN = 1_000  # ms that a call waits for room in the app's windows at a time
 HORIZON = 55 * 60_000  # ms that a reply is made with the same uuid; the platform knows it an hour
 EVERYBODY = "all"
 NAMESPACE = uuid.UUID("0c1cb7bb-3a2c-4a55-9a1c-5f0f6b9b6e52")
@@ -44,6 +44,7 @@ CALLS: Mapping[Via, Call] = {
     Via.PHONE: Call.URGENT_PHONE,
 }
 NOBODY = "nobody to call: the list is empty, or the app knows none of them"
+NOT_NEEDED = "not needed any more: nobody was called"
 NO_CARD = "no app that can do this shows the card"
 
 
@@ -136,7 +137,7 @@ class Escalator:
             outcome=str(told.state),
             detail=told.problem,
         )
-        if told.state is CallState.FAILED:
+        if told.state is CallState.FAILED and told.problem != NOT_NEEDED:
             self._tell(via, told.problem)
         await self._keep(incident.id, taking.number, told, keys)
 
@@ -188,17 +189,17 @@ class Escalator:
         tries, began = 0, means.now()
         while True:
             made = await self._once(taking, card, channel, people, keys)
-            told = _told(made, channel, repeatable=isinstance(channel, Edits), via=taking.step.via)
-            if told is not None:
-                return told
-            pause = min(PAUSE_FIRST << min(tries, 10), PAUSE_MOST)
-            after = made.outcome.after if isinstance(made.outcome, Retry) else 0
-            await means.pause(max(pause, after) / 1000)
-            tries += 1
+            if made is not None:
+                repeatable = isinstance(channel, Edits)
+                told = _told(made, channel, repeatable=repeatable, via=taking.step.via)
+                if told is not None:
+                    return told
+                await means.pause(_pause(made, tries) / 1000)
+                tries += 1
             if means.now() - began >= HORIZON:
-                return Told(CallState.UNKNOWN, problem=f"no answer: {made.outcome}")
+                return _unanswered(made)
             if self._stopped.is_set() or not await self._still(taking):
-                return Told(CallState.FAILED, problem="not needed any more: nobody was called")
+                return Told(CallState.FAILED, problem=NOT_NEEDED)
 
     async def _still(self, taking: Taking) -> bool:
         """Whether a step that has called nobody yet is still to be taken."""
@@ -214,14 +215,15 @@ class Escalator:
         channel: Channel,
         people: tuple[str, ...],
         keys: list[str],
-    ) -> _Made:
-        """Make one call, within every limit."""
+    ) -> _Made | None:
+        """Make one call, within every limit; None where there was no room for it until now."""
         means = self._means
         call = _kind(taking.step.via, channel)
         if self._watch.stance(channel, means.now()) is Stance.SPENT:
             return _Made(Rejected(RejectReason.QUOTA, "the month's calls are used up"))
         limits = channel.limits(call, split_target(card.target)[1], card.message_id)
-        await self._admit(limits)
+        if not await self._has_room(limits):
+            return None
         means.ledger.start(limits)
         made = _Made(Retry(RetryReason.UNKNOWN_CODE))
         try:
@@ -237,15 +239,12 @@ class Escalator:
         means.metrics.delivery.attempts.of(channel.kind, call, name, reason).inc()
         return made
 
-    async def _admit(self, limits: Sequence[Limit]) -> None:
-        means = self._means
-        waited = 0
-        while waited < ADMITTED_WITHIN:
-            wait, _ = means.ledger.wait(limits, critical=True, now=means.now())
-            if not wait:
-                return
-            await means.pause(wait / 1000)
-            waited += wait
+    async def _has_room(self, limits: Sequence[Limit]) -> bool:
+        """Say whether a call may be made now; else wait for room, while somebody may take it on."""
+        wait, _ = self._means.ledger.wait(limits, critical=True, now=self._means.now())
+        if wait:
+            await self._means.pause(min(wait, ROOM_WITHIN) / 1000)
+        return not wait
 
     async def _send(
         self, taking: Taking, card: Card, channel: Channel, people: tuple[str, ...]
@@ -318,6 +317,17 @@ def _told(made: _Made, channel: Channel, *, repeatable: bool, via: Via) -> Told 
 def _name(channel: Channel, who: str) -> str:
     known = channel.known_name(who) if isinstance(channel, Directory) else ""
     return known or who
+
+
+def _pause(made: _Made, tries: int) -> int:
+    pause = min(PAUSE_FIRST << min(tries, 10), PAUSE_MOST)
+    return max(pause, made.outcome.after) if isinstance(made.outcome, Retry) else pause
+
+
+def _unanswered(made: _Made | None) -> Told:
+    if made is None:
+        return Told(CallState.FAILED, problem="no room within the platform's limits")
+    return Told(CallState.UNKNOWN, problem=f"no answer: {made.outcome}")
 
 
 def _labels(outcome: Outcome) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from receiver.channels.base import Limit
+from receiver.domain.card import Call
 from receiver.sandbox.server import serve_sandbox
 from receiver.sandbox.state import Message
 from tests.stage import PRODUCTION, alert, over, team_of, words
@@ -149,6 +151,22 @@ async def test_a_call_whose_answer_is_lost_is_never_repeated(tmp_path: Path) -> 
         await at.until(lambda: at.buzzes() == [("phone", ("李雷",)), ("app", ("李雷",))])
         assert at.calls("urgent_phone").count(0) == 1
         assert await _has(at, "escalation_phone_unknown")
+
+
+async def test_nobody_is_phoned_who_took_it_while_the_call_waited_for_room(tmp_path: Path) -> None:
+    async with duty(tmp_path, [{"after": "5m", "via": "phone", "whom": ["oncall:db"]}]) as at:
+        card = await fired(at)
+        full = Limit(f"app:{at.app.app_id}:{Call.URGENT_PHONE}", 1, 0, "full")
+        for _ in range(1_000):
+            at.receiver.ledger.start((full,))
+        at.later(5 * MINUTE)
+        await at.when(lambda: _has(at, "escalation_phone"))
+        await at.click(card, "acknowledge")
+        await at.when(lambda: _has(at, "escalation_phone_failed"))
+        assert at.calls("urgent_phone") == []
+        assert at.buzzes() == []
+        lines = (await at.incident(1))["timeline"]
+        assert "not needed any more" in str([each["detail"] for each in lines])
 
 
 async def test_what_surely_called_nobody_is_tried_again(tmp_path: Path) -> None:
