@@ -6,6 +6,7 @@ from receiver.domain.action import Action, Verdict, raise_revision
 from receiver.domain.incident import Incident, Kind, Line, Member
 from receiver.domain.reason import ActionReason
 from receiver.domain.silence import COMMENT_LIMIT, LABELS_SCOPE, UNTIL, Silence, SilenceState
+from receiver.domain.silencing import added
 
 
 def request_matching(
@@ -38,7 +39,7 @@ def request_matching(
         place=action.place,
         trace=action.trace,
     )
-    asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
+    asked = raise_revision(known._replace(silences=added(known, wanted)), now, action.trace)
     detail = ", ".join(f"{name}={value}" for name, value in matchers)
     line = Line("silence_requested", f"command {detail}"[:COMMENT_LIMIT], action.actor.label)
     return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=(wanted,))

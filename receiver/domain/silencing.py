@@ -23,6 +23,8 @@ from receiver.domain.silence import (
     is_safe,
 )
 
+OVER_KEPT = 20  # silences that are over; the timeline keeps all
+
 
 def decide_silence(
     known: Incident, members: Sequence[Member], action: Action, now: int
@@ -177,7 +179,7 @@ def _request(known: Incident, matchers: Matchers, action: Action, now: int) -> V
     if any(_same(silence, matchers) for silence in known.silences):
         return Verdict(reason=ActionReason.ALREADY_SILENCED)
     wanted = _wanted(matchers, lasts, action)
-    asked = raise_revision(known._replace(silences=(*known.silences, wanted)), now, action.trace)
+    asked = raise_revision(known._replace(silences=added(known, wanted)), now, action.trace)
     line = Line("silence_requested", f"{action.duration} {action.scope}", action.actor.label)
     return Verdict(reason=ActionReason.REQUESTED, incident=asked, lines=(line,), silences=(wanted,))
 
@@ -227,6 +229,13 @@ _DECISIONS: dict[ActionKind, _Decision] = {
     ActionKind.RESILENCE: silence_again,
     ActionKind.EXTEND: extend,
 }
+
+
+def added(known: Incident, wanted: Silence) -> tuple[Silence, ...]:
+    """Return an incident's silences with one more, without the oldest of many that are over."""
+    over = [one.id for one in known.silences if one.state is SilenceState.EXPIRED]
+    forgotten = set(over[: max(len(over) - OVER_KEPT, 0)])
+    return (*(one for one in known.silences if one.id not in forgotten), wanted)
 
 
 def put_silences(incident: Incident, changed: tuple[Silence, ...]) -> Incident:

@@ -23,7 +23,7 @@ from receiver.domain.silence import (
     SilenceRules,
     SilenceState,
 )
-from receiver.domain.silencing import Conclusion, conclude
+from receiver.domain.silencing import OVER_KEPT, Conclusion, conclude
 from tests.domain.made import LI, WANG, alert, notice, world
 
 MADE = world(notice(alert("n1"), alert("n2")))
@@ -179,6 +179,19 @@ def test_an_extension_that_fails_leaves_the_silence_and_says_why() -> None:
     assert gone.silences[0].state is SilenceState.EXPIRED
     ending = after(decide(asking, MEMBERS, asked(ActionKind.UNSILENCE, id="u1"), AT))
     assert ending.silences[0].state is SilenceState.EXPIRING
+
+
+def test_of_many_that_are_over_the_newest_are_kept() -> None:
+    known = OPEN
+    for number in range(3 * OVER_KEPT):
+        at = AT + number * MINUTE
+        click = asked(ActionKind.SILENCE, at, id=f"a{number}")
+        known = after(decide(known, MEMBERS, click, at))
+        told = Conclusion(incident=1, silence=f"a{number}", state=SilenceState.EXPIRED)
+        known = after(conclude(known, told, at))
+    assert [one.id for one in known.silences] == [
+        f"a{number}" for number in range(2 * OVER_KEPT - 1, 3 * OVER_KEPT)
+    ]
 
 
 def test_what_is_kept_alive_has_no_end_to_extend() -> None:

@@ -39,7 +39,9 @@ def confirmed_unsilence(behavior: Json) -> Json:
 
 def extend(view: View) -> Json | None:
     """Return the menu that gives the silences a later end; None where none just ends."""
-    if not any(one.mutes and not one.keep_until for one in view.incident.silences):
+    if not any(
+        one.mutes and not one.keep_until and one.lasts != RESOLVED for one in view.incident.silences
+    ):
         return None
     longest = view.silences.longest
     names = [name for name, span in DURATIONS.items() if span <= longest]

@@ -11,6 +11,7 @@ CONTROL: Final = 0  # methods
 DATA: Final = 1
 FRAME_LIMIT: Final = 1024 * 1024 + 16 * 1024  # bytes: a whole callback's body and its headers
 HEADERS_MOST: Final = 64
+FIELDS_MOST: Final = 256  # of a frame, or of a header: to read more would hold up all else
 # Protobuf's wire types; groups (3 and 4) are of another age, and nothing can skip them safely.
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _VARINT_BYTES = 10
@@ -123,8 +124,11 @@ def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
 
 def _fields(raw: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield each field's number with its varint or its bytes; fixed-size ones are skipped."""
-    at = 0
+    at = count = 0
     while at < len(raw):
+        count += 1
+        if count > FIELDS_MOST:
+            raise BadFrame(f"more than {FIELDS_MOST} fields")
         tag, at = _read_varint(raw, at)
         number, kind = tag >> 3, tag & 7
         if not number:

@@ -1,5 +1,6 @@
 """Frames: the contract's vectors, every frame there and back, and hostile bytes."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -125,3 +126,18 @@ def test_what_is_no_frame_is_refused_with_the_reason(raw: bytes, why: str) -> No
 def test_a_header_is_found_by_its_name() -> None:
     assert EVENT_FRAME.header("message_id") == "m1"
     assert EVENT_FRAME.header("biz_rt") == ""
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [b"\x08\x01" * 500_000, b"\x2a\x04\x0a\x00\x12\x00" * 170_000, b"\x55" + bytes(4)],
+    ids=["numbers", "headers", "unknown"],
+)
+def test_a_flood_of_fields_is_refused_at_its_beginning(flood: bytes) -> None:
+    if len(flood) < FRAME_LIMIT // 2:
+        flood *= FRAME_LIMIT // len(flood)
+    began = time.process_time()
+    for _ in range(20):
+        with pytest.raises(BadFrame, match="more than"):
+            decode(flood)
+    assert time.process_time() - began < 1
