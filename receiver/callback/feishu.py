@@ -24,14 +24,18 @@ from receiver.channels.feishu.callback import (
     RefusalReason,
     Refused,
     Replay,
-    ToastKind,
     Verified,
-    answer,
     hear,
-    toast,
     verify,
 )
-from receiver.channels.feishu.callback import Toast as PlatformToast
+from receiver.channels.feishu.callback_answer import (
+    Toast as PlatformToast,
+)
+from receiver.channels.feishu.callback_answer import (
+    ToastKind,
+    answer,
+    toast,
+)
 from receiver.channels.feishu.client import FeishuApp
 from receiver.channels.feishu.message import Message
 from receiver.channels.feishu.stream_session import Unheard

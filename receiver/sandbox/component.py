@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from receiver.sandbox import schema
+from receiver.sandbox import schema, vocabulary
 from receiver.sandbox.knobs import Knobs
 
 PICKERS: Mapping[str, str] = {
@@ -110,7 +110,7 @@ def point(card: dict[str, Any], pointer: str) -> Target:
         else:
             raise Impossible(f"pointer {pointer!r} leads nowhere in the stored card")
     tag = here.get("tag") if isinstance(here, dict) else None
-    if tag not in schema.INTERACTIVE | {"interactive_container"}:
+    if tag not in vocabulary.INTERACTIVE | {"interactive_container"}:
         raise Impossible(f"pointer {pointer!r} names {tag or 'no component'}: nothing to click")
     if here.get("disabled"):
         raise Impossible(f"the {tag} at {pointer!r} is disabled")
@@ -139,7 +139,7 @@ def controls(part: Any) -> Iterator[dict[str, Any]]:
         for item in part:
             yield from controls(item)
     elif isinstance(part, dict):
-        if part.get("tag") in schema.INTERACTIVE - {"button", "overflow"} and part.get("name"):
+        if part.get("tag") in vocabulary.INTERACTIVE - {"button", "overflow"} and part.get("name"):
             yield part
         yield from controls(part.get("elements", []))
         yield from controls(part.get("columns", []))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from receiver.sandbox import markup, schema
+from receiver.sandbox import markup, schema, vocabulary
 from receiver.sandbox.walk import (
     BAD_CHART,
     DUPLICATE_ID,
@@ -90,7 +90,7 @@ def _i18n_markdown(walk: Walk, value: Any, at: Place) -> None:
 
 
 def _locale(_: Walk, value: Any, at: Place) -> None:
-    if not isinstance(value, str) or value not in schema.LOCALES:
+    if not isinstance(value, str) or value not in vocabulary.LOCALES:
         raise BadCard(JSON_ERROR, "locale is not supported", path=at.path, value=value)
 
 
@@ -163,16 +163,16 @@ def _colour(walk: Walk, value: Any, at: Place) -> None:
         raise wrong(value, at, "a colour")
     base, _, shade = value.partition("-")
     fine = (
-        value in schema.PLAIN_COLOURS
+        value in vocabulary.PLAIN_COLOURS
         or value in walk.colours
-        or (base in schema.COLOURS and (not shade or shade in schema.SHADES))
+        or (base in vocabulary.COLOURS and (not shade or shade in vocabulary.SHADES))
     )
     if not fine:
         raise BadCard(JSON_ERROR, "color is not supported", path=at.path, value=value)
 
 
 def _text_size(walk: Walk, value: Any, at: Place) -> None:
-    if not isinstance(value, str) or value not in schema.TEXT_SIZES | walk.text_sizes:
+    if not isinstance(value, str) or value not in vocabulary.TEXT_SIZES | walk.text_sizes:
         raise BadCard(JSON_ERROR, "text_size is not supported", path=at.path, value=value)
 
 
@@ -202,7 +202,7 @@ def _between(low: int, high: int) -> Check:
 
 
 def _angle(_: Walk, value: Any, at: Place) -> None:
-    if type(value) is not int or value not in schema.ANGLES:
+    if type(value) is not int or value not in vocabulary.ANGLES:
         raise BadCard(JSON_ERROR, "angle is not supported", path=at.path, value=value)
 
 

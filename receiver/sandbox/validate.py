@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from receiver.sandbox import schema
+from receiver.sandbox import schema, vocabulary
 from receiver.sandbox.kinds import checks
 from receiver.sandbox.walk import (
     ACTION_IN_COLUMN,
@@ -66,7 +66,7 @@ def _controls(elements: object) -> list[dict[str, Any]]:
     for item in elements if isinstance(elements, list) else []:
         if not isinstance(item, dict):
             continue
-        if item.get("tag") in schema.INTERACTIVE:
+        if item.get("tag") in vocabulary.INTERACTIVE:
             found.append(item)
         found += _controls(item.get("elements")) + _controls(item.get("columns"))
     return found

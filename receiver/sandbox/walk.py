@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from receiver.sandbox import markup, schema
+from receiver.sandbox import markup, schema, vocabulary
 
 JSON_ERROR = 200621
 UNSUPPORTED = 200861
@@ -146,12 +146,12 @@ class Walk:
         checks = self.book.components.get(tag)
         if checks is None:
             removed = "cards of schema V2 no longer support this capability"
-            msg = removed if tag in schema.REMOVED else "unknown tag"
+            msg = removed if tag in vocabulary.REMOVED else "unknown tag"
             raise BadCard(UNSUPPORTED, msg, path=at.path, value=f"unsupported tag {tag}")
         self._placed(tag, at)
         inside = Place(
             at.path,
-            at.depth + (tag in schema.CONTAINERS),
+            at.depth + (tag in vocabulary.CONTAINERS),
             form=at.form or tag == "form",
         )
         if inside.depth > schema.MAX_NESTING:
@@ -160,13 +160,13 @@ class Walk:
         extra = self.book.extras.get(tag)
         if extra:
             extra(self, item, inside)
-        if at.form and tag in schema.INTERACTIVE and tag != "overflow":
+        if at.form and tag in vocabulary.INTERACTIVE and tag != "overflow":
             self.name(item, at)
 
     def _placed(self, tag: str, at: Place) -> None:
-        if tag in schema.ROOT_ONLY and not at.root:
+        if tag in vocabulary.ROOT_ONLY and not at.root:
             raise BadCard(JSON_ERROR, f"{tag} stands at the root of the card only", path=at.path)
-        if tag in schema.FORM_ONLY and not at.form:
+        if tag in vocabulary.FORM_ONLY and not at.form:
             raise BadCard(JSON_ERROR, f"{tag} stands in a form only", path=at.path)
 
     def name(self, item: dict[str, Any], at: Place) -> None:

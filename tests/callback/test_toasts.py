@@ -14,7 +14,9 @@ from receiver.callback.toasts import (
     silence_toast,
     toast_for,
 )
-from receiver.channels.feishu.callback import ToastKind
+from receiver.channels.feishu.callback_answer import (
+    ToastKind,
+)
 from receiver.domain.action import ActionKind, Verdict
 from receiver.domain.custody import Custody, Ownership
 from receiver.domain.incident import Incident, Kind

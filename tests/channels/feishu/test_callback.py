@@ -17,12 +17,14 @@ from receiver.channels.feishu.callback import (
     RefusalReason,
     Refused,
     Replay,
-    ToastKind,
     Verified,
+    verify,
+)
+from receiver.channels.feishu.callback_answer import (
+    ToastKind,
     answer,
     answer_challenge,
     toast,
-    verify,
 )
 from receiver.channels.feishu.seal import decrypt, old_signature, signature
 from receiver.sandbox.crypto import encrypt

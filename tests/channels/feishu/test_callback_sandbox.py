@@ -19,12 +19,14 @@ from receiver.channels.feishu.callback import (
     Keys,
     RefusalReason,
     Refused,
-    ToastKind,
     Verified,
+    verify,
+)
+from receiver.channels.feishu.callback_answer import (
+    ToastKind,
     answer,
     answer_challenge,
     toast,
-    verify,
 )
 from receiver.channels.feishu.client import FeishuApp
 from receiver.domain.outcome import Delivered
