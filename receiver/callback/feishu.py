@@ -83,6 +83,11 @@ class CallbackMeans:
     hear: Callable[[str, Message, str], Awaitable[bool]] = hear_nothing
 
 
+def limit() -> asyncio.Timeout:
+    """Return the time within which a callback is answered, whatever the store does."""
+    return asyncio.timeout(ANSWER_MOST)
+
+
 class FeishuCallback:
     """People's clicks on the cards of an app."""
 
@@ -112,7 +117,7 @@ class FeishuCallback:
             self._means.log.warning("callback refused", app=app.channel.name, why=verdict.reason)
             return _refused_outcome(verdict.reason), _refusal()
         try:
-            async with asyncio.timeout(ANSWER_MOST):
+            async with limit():
                 if not await self._is_new(app, verdict):
                     return "replayed", _refusal()
                 outcome, body = await self._obey(verdict, app)
@@ -148,7 +153,7 @@ class FeishuCallback:
             return "malformed", None
         with self._means.tracing.tracer.start_as_current_span("feishu stream"):
             try:
-                async with asyncio.timeout(ANSWER_MOST):
+                async with limit():
                     return await self._obey(verdict, app)
             except (Unavailable, TimeoutError):
                 clicked = isinstance(verdict.said, Click)
