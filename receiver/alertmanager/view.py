@@ -7,6 +7,7 @@ from typing import TypeVar
 from receiver.alertmanager.answer import Answered, Failure, Refused, Unreachable
 from receiver.alertmanager.call import Call, Caller, Request
 from receiver.alertmanager.peer import Peer
+from receiver.alertmanager.runs import Runs
 from receiver.alertmanager.told import (
     Started,
     read_alerts,
@@ -37,9 +38,7 @@ class Viewer:
         self._name = name
         self._peers = peers
         self._caller = caller
-        # Since when each peer answers without a gap: what is known of one that does not say
-        # since when it runs, as Grafana does not.
-        self._heard: dict[str, int] = {}
+        self._runs = {peer.base: Runs() for peer in peers}
 
     async def truth(self, now: int) -> Truth | Unanswered:
         """Ask every peer at once; nothing is guessed of one that did not answer all of it."""
@@ -59,10 +58,10 @@ class Viewer:
         try:
             view = await self._view(peer, now)
         except _Failed as problem:
-            self._heard.pop(peer.base, None)
+            self._runs[peer.base].unheard()
             return str(problem)
-        heard = self._heard.setdefault(peer.base, now)
-        return view if view.up_since else view._replace(up_since=heard)
+        since = self._runs[peer.base].since(view.up_since, len(view.alerts), now)
+        return view._replace(up_since=since)
 
     async def _view(self, peer: Peer, now: int) -> Truth:
         """Ask one peer everything: the silences after the alerts, which name them.

@@ -19,7 +19,15 @@ from receiver.domain.ownership import after_news, is_owned
 from receiver.domain.reason import TruthReason
 from receiver.domain.suppression import Outside
 from receiver.domain.told import begun
-from receiver.domain.truth import WARM_UP, SeenGroup, SeenSilence, Truth, group_name, is_newer
+from receiver.domain.truth import (
+    WARM_UP,
+    SeenAlert,
+    SeenGroup,
+    SeenSilence,
+    Truth,
+    group_name,
+    is_newer,
+)
 from receiver.domain.upheld import Silenced, follow, held_by, outside_of, told_of
 
 STALE_AFTER = 5 * 60_000
@@ -152,7 +160,7 @@ class _Pass:
         told = self.seen.truth.alerts[member.fingerprint]
         held = held_by(told, self.seen.truth.alerts, self.silenced)
         if not member.firing:
-            if not self.fresh:
+            if not self.fresh and not _lingers(told, member):
                 self._begin(member.fingerprint, member.episode + 1)
             return
         if held == member.held and not member.hushed and not self.followed:
@@ -222,6 +230,11 @@ class _Pass:
 
     def _put(self, member: Member) -> None:
         self.changed[member.fingerprint] = member
+
+
+def _lingers(told: SeenAlert, member: Member) -> bool:
+    """Say whether only a peer that has not heard of an alert's end still has it."""
+    return member.until is not None and 0 < told.updated_at <= member.until
 
 
 def correct(

@@ -54,7 +54,12 @@ def follow(
         then.state is SilenceState.EXPIRED and before.holds
         for before, then in zip(own, after, strict=True)
     )
-    ids = frozenset(one.silence_id for one in (*own, *after) if one.silence_id)
+    ids = frozenset(
+        one.silence_id
+        for before, then in zip(own, after, strict=True)
+        for one in (before, then)
+        if one.silence_id and not _lives_on(then, seen.get(one.silence_id), at, now)
+    )
     return Silenced(after, ids, after != own and not ended, ended)
 
 
@@ -95,6 +100,16 @@ def _followed(
     if own.state is SilenceState.FAILED:
         return own
     return _over(own, seen.get(own.silence_id), now)
+
+
+def _lives_on(own: Silence, seen: SeenSilence | None, at: int, now: int) -> bool:
+    """Say whether one that was given up is there all the same: then it is as somebody else's.
+
+    The peer that had it was down when it was missed, say. Its end by the clock is no such case.
+    """
+    if own.state is not SilenceState.EXPIRED or is_newer(own.ended_at, at, now):
+        return False
+    return seen is not None and seen.state != EXPIRED and seen.ends_at > now + SAME_END
 
 
 def _means(own: Silence, seen: SeenSilence) -> bool:

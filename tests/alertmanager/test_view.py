@@ -8,6 +8,7 @@ import pytest
 
 from receiver.alertmanager import call as call_module
 from receiver.alertmanager.call import Call, Result
+from receiver.alertmanager.client import AlertmanagerClient
 from receiver.alertmanager.peer import GRAFANA_API, Source
 from receiver.alertmanager.silences import body_of
 from receiver.domain.truth import WARM_UP, Truth, Unanswered
@@ -145,6 +146,13 @@ async def test_a_peer_that_hangs_is_left_after_a_while(desk: Desk) -> None:
     assert "no answer in time" in seen.unanswered[0]
 
 
+async def told(client: AlertmanagerClient, now: int) -> bool:
+    """Say whether an absence counts."""
+    seen = await client.truth(now)
+    assert isinstance(seen, Truth)
+    return seen.tells_absence()
+
+
 async def answered(desk: Desk, server: Hostile, *times: int) -> list[bool | None]:
     """Say at which of these times an absence would count; None where nothing was heard."""
     client = desk.of(server.url)
@@ -172,6 +180,48 @@ async def test_where_none_says_since_when_it_runs_it_counts_from_when_it_answere
             server.script = deque([*[Act()] * 8, Act(manner=Manner.RESET)])
         times = (NOW, NOW + WARM_UP, NOW + WARM_UP, NOW + WARM_UP, NOW + 2 * WARM_UP)
         assert await answered(desk, server, *times) == [False, True, None, False, True]
+
+
+async def test_a_restart_counts_from_when_it_is_seen_where_the_peers_clock_is_behind(
+    desk: Desk,
+) -> None:
+    async with hostile() as server:
+        client = desk.of(server.url)
+        assert await told(client, NOW)
+        server.uptime = "2026-02-01T00:00:00.000Z"  # long before NOW
+        assert not await told(client, NOW + 1)
+        assert not await told(client, NOW + WARM_UP)
+        assert await told(client, NOW + 1 + WARM_UP)
+
+
+async def test_behind_a_balancer_each_peer_is_known_by_its_start(desk: Desk) -> None:
+    async with hostile() as server:
+        client = desk.of(server.url)
+        for at, (uptime, counts) in enumerate(
+            [("01-01", True), ("02-01", False), ("01-01", True), ("02-01", False)]
+        ):
+            server.uptime = f"2026-{uptime}T00:00:00.000Z"
+            assert await told(client, NOW + at) is counts
+        assert await told(client, NOW + 2 * WARM_UP)
+
+
+async def test_one_that_hides_its_start_and_lost_its_alerts_may_have_begun_anew(
+    desk: Desk,
+) -> None:
+    """Between two answers it was gone for a moment, and has been told of few alerts since."""
+    async with hostile() as server:
+        server.uptime = None
+        server.alerts = [alert(number) for number in range(5)]
+        client = desk.of(server.url)
+        await told(client, NOW)
+        later = NOW + WARM_UP
+        del server.alerts[3:]
+        assert await told(client, later)
+        del server.alerts[1:]
+        assert not await told(client, later + 1)
+        server.alerts = []
+        assert not await told(client, later + WARM_UP)
+        assert await told(client, later + 2 * WARM_UP)
 
 
 async def test_grafanas_api_is_below_its_own_path(desk: Desk) -> None:

@@ -206,6 +206,17 @@ def test_a_time_interval_is_named() -> None:
     assert muted.intervals == ("nights",)
 
 
+def test_a_peer_that_has_not_heard_of_an_end_refires_nothing() -> None:
+    made = world(notice(N1, N2))
+    made.hear(notice(N1, alert("n2", firing=False)), after=SECOND)
+    until = made.members[N2.fingerprint].until
+    assert until is not None
+    lags = truth(NOW, seen(N1), seen(N2, updated_at=until))
+    assert learn(made, lags).incident is None
+    knows = truth(NOW, seen(N1), seen(N2, updated_at=until + 1))
+    assert learn(made, knows).reason is TruthReason.REFIRED
+
+
 def test_an_alert_that_fires_again_while_muted_calls_nobody_before_it_is_free() -> None:
     made = world(notice(N1, N2))
     learn(made, truth(NOW, seen(N1)))
@@ -312,6 +323,26 @@ def test_one_that_was_given_up_and_exists_all_the_same_holds() -> None:
     learn(made, told)
     assert made.known.silences[0].state is SilenceState.ACTIVE
     assert state(made.known, made.members.values()) is State.SUPPRESSED
+
+
+def test_one_that_was_missed_and_is_back_is_shown_as_any_others() -> None:
+    """The only peer that had heard of it was down for a while."""
+    made = held(OWN)
+    learn(made, truth(NOW, seen(N1), seen(N2)))
+    assert made.known.silences[0].state is SilenceState.EXPIRED
+    back = silence("s1", ends_at=NOW + HOUR, action="a1")
+    told = truth(NOW, *(seen(one, silenced_by=("s1",)) for one in (N1, N2)), silences=(back,))
+    learn(made, told)
+    assert state(made.known, made.members.values()) is State.SUPPRESSED
+    assert [one.id for one in made.known.outside] == ["s1"]
+
+
+@pytest.mark.parametrize("ahead", [-SECOND, SECOND])
+def test_one_that_ends_a_little_later_by_the_other_clock_is_not(ahead: int) -> None:
+    made = held(own(state=SilenceState.EXPIRED, ends_at=NOW, ended_at=NOW))
+    late = silence("s1", ends_at=NOW + MINUTE + ahead, action="a1")
+    told = truth(NOW, *(seen(one, silenced_by=("s1",)) for one in (N1, N2)), silences=(late,))
+    assert learn(made, told).incident is None
 
 
 @pytest.mark.parametrize("stand", [SilenceState.REQUESTED, SilenceState.EXPIRING])

@@ -256,9 +256,11 @@ class History(RuleBasedStateMachine):
         """Let a body come while an answer is on its way that knows nothing of its alert."""
         told = self.model.truth()
         self.model.now += 1
+        before = self.run(self._firing())
         self.fire(team, [name])
         one = self.model.firing[team, name]
-        loud = one.fingerprint in self.run(self._firing())
+        # Where it had ended and nobody was told, no body says that it fires again either.
+        loud = one.fingerprint in self.run(self._firing()) - before
         self.model.now += 1
         if isinstance(told, Truth):
             self.answered_at = told.at
