@@ -11,6 +11,8 @@ from receiver.domain.silence import Silence
 from receiver.domain.truth import GroupName, group_name
 
 HEIRS_MOST = 10  # that are named on a card
+# That take over in one commit. What was divided into more goes on until its alerts end.
+HEIRS_LIMIT = 100
 
 
 class Standing(NamedTuple):
@@ -96,7 +98,7 @@ def _succession(lost: Standing, holders: Mapping[str, list[int]]) -> Succession 
         for one in holding:
             counts[one] = counts.get(one, 0) + 1
     heirs = sorted(counts, key=lambda one: (-counts[one], one))
-    return Succession(lost.id, tuple(heirs[:HEIRS_MOST]))
+    return Succession(lost.id, tuple(heirs)) if len(heirs) <= HEIRS_LIMIT else None
 
 
 def succeed(old: Kept, heirs: Iterable[Kept], now: int) -> tuple[Corrected, tuple[Corrected, ...]]:
@@ -128,7 +130,7 @@ def succeed(old: Kept, heirs: Iterable[Kept], now: int) -> tuple[Corrected, tupl
         member._replace(firing=False, until=now, gone=True, held=None, hushed=False)
         for member in firing
     )
-    said = ", ".join(f"#{number}" for number in named)
+    said = ", ".join(f"#{number}" for number in named[:HEIRS_MOST])
     line = Line(f"truth_{TruthReason.SUPERSEDED}", f"by {said}")
     ended = Corrected((TruthReason.SUPERSEDED,), closed, over, lines=(line,))
     return ended, tuple(_inherits(one, known, now) for one in open_)

@@ -49,6 +49,12 @@ def load_members(db: Connection, incident: int) -> dict[str, Member]:
     return {fingerprint: decode_member(value) for fingerprint, value in rows}
 
 
+def load_named(db: Connection, incident: int, names: Iterable[str]) -> dict[str, Member]:
+    """Return those of an incident's alerts that have these fingerprints."""
+    rows = ((name, db.execute(sql.MEMBER, (incident, name)).fetchone()) for name in names)
+    return {name: decode_member(row[0]) for name, row in rows if row is not None}
+
+
 def load_snapshot(db: Connection, incident: int) -> Snapshot | None:
     """Return an incident with its alerts, the longest firing first, the resolved last."""
     row = db.execute(sql.INCIDENT, (incident,)).fetchone()

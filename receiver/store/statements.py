@@ -31,6 +31,7 @@ OPEN_OF_SOURCE = (
 OPEN_INCIDENTS = "SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL"
 
 MEMBERS = "SELECT fingerprint, value FROM members WHERE incident = ?"
+MEMBER = "SELECT value FROM members WHERE incident = ? AND fingerprint = ?"
 MEMBER_NAMES = "SELECT fingerprint FROM members WHERE incident = ?"
 PUT_MEMBER = "INSERT OR REPLACE INTO members (incident, fingerprint, value) VALUES (?, ?, ?)"
 DROP_MEMBER = "DELETE FROM members WHERE incident = ? AND fingerprint = ?"

@@ -21,6 +21,7 @@ from receiver.store.rows import (
     keep_lines,
     keep_members,
     load_members,
+    load_named,
     place,
     raise_cards,
     raise_cards_idly,
@@ -35,6 +36,8 @@ PAGE = 200  # incidents read in one snapshot
 # Of one commit, so that a webhook never waits for long; an alert counts one, an incident more.
 WEIGHT_MOST = 400
 INCIDENT_WEIGHT = 4
+HANDED_MOST = 40  # incidents that end or take over in one commit
+NAMES_MOST = 100  # alerts that are looked up one by one; for more, all of an incident are read
 
 
 class Asked(NamedTuple):
@@ -89,8 +92,8 @@ async def reconcile(
                 counts += await engine.write(job)
             left = tuple(one.number for one in page.planned if one.corrected.more)
             page = await engine.read(partial(_look_again, asked=asked, numbers=left))
-    for one in () if seen is None else successions(standings, seen):
-        counts += await engine.write(partial(_succeed, asked=asked, one=one, engine=engine))
+    for some in () if seen is None else _together(successions(standings, seen)):
+        counts += await engine.write(partial(_succeed_all, asked=asked, some=some, engine=engine))
     return Reconciled({TruthReason(reason): count for reason, count in counts.items()})
 
 
@@ -182,17 +185,48 @@ def keep(db: Connection, corrected: Corrected, now: int, holders: Holders) -> No
             share(db, incident, silence, now)
 
 
+def _together(found: Sequence[Succession]) -> Iterator[list[Succession]]:
+    """Divide successions into commits that are short enough; each heir counts one."""
+    some: list[Succession] = []
+    for one in found:
+        if some and sum(len(each.heirs) + 1 for each in (*some, one)) > HANDED_MOST:
+            yield some
+            some = []
+        some.append(one)
+    if some:
+        yield some
+
+
+def _succeed_all(
+    db: Connection, asked: Asked, some: list[Succession], engine: Engine
+) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for one in some:
+        counts += _succeed(db, asked, one, engine)
+    return counts
+
+
 def _succeed(db: Connection, asked: Asked, one: Succession, engine: Engine) -> Counter[str]:
     """Close an incident in favour of those that hold its alerts now."""
-    old, *heirs = (_kept(db, number) for number in (one.old, *one.heirs))
+    old = _kept(db, one.old)
     if old is None:
         return Counter()
+    # An heir may hold thousands of alerts, and inherit thousands of times. All of them need be
+    # looked at only where silences come along, which may mute any.
+    silenced = any(silence.latest > asked.now for silence in old.incident.silences)
+    few = not silenced and len(old.members) <= NAMES_MOST
+    names = tuple(old.members) if few else None
+    heirs = (_kept(db, number, names) for number in one.heirs)
     ended, inherited = succeed(old, (heir for heir in heirs if heir is not None), asked.now)
     for corrected in (ended, *inherited):
         keep(db, corrected, asked.now, engine.holders)
     return Counter() if ended.incident is None else Counter({TruthReason.SUPERSEDED: 1})
 
 
-def _kept(db: Connection, number: int) -> Kept | None:
+def _kept(db: Connection, number: int, names: Sequence[str] | None = None) -> Kept | None:
+    """Read an incident with its alerts, or with those of them that are named."""
     row = db.execute(sql.INCIDENT, (number,)).fetchone()
-    return None if row is None else Kept(decode_incident(number, row[1]), load_members(db, number))
+    if row is None:
+        return None
+    members = load_members(db, number) if names is None else load_named(db, number, names)
+    return Kept(decode_incident(number, row[1]), members)

@@ -12,6 +12,7 @@ from receiver.domain.ownership import owners
 from receiver.domain.reconcile import Index, index
 from receiver.domain.silence import Silence, SilenceState
 from receiver.domain.succession import (
+    HEIRS_LIMIT,
     Kept,
     Standing,
     Succession,
@@ -71,6 +72,22 @@ def test_several_that_hold_its_alerts_together_all_succeed_it() -> None:
     told = asked([group(parts[0], N1), group(parts[1], N2)], N1, N2)
     three = kept(1, OLD, N1, N2), kept(2, parts[0], N1), kept(3, parts[1], N2)
     assert found(told, *three) == [Succession(1, (2, 3))]
+
+
+@given(count=st.integers(1, HEIRS_LIMIT + 1))
+def test_many_that_hold_its_alerts_together_succeed_it_as_far_as_a_commit_goes(count: int) -> None:
+    alerts = [alert(f"n{number}") for number in range(count)]
+    parts = [{"instance": f"n{number}"} for number in range(count)]
+    told = asked([group(*part) for part in zip(parts, alerts, strict=True)], *alerts)
+    held = [kept(2 + at, *part) for at, part in enumerate(zip(parts, alerts, strict=True))]
+    old = kept(1, OLD, *alerts)
+    all_of_them = found(told, old, *held)
+    assert [len(one.heirs) for one in all_of_them] == ([count] if count <= HEIRS_LIMIT else [])
+    for one in all_of_them:
+        heirs = [each for each in held if each.incident.id in one.heirs]
+        ended, inherited = succeed(old, heirs, NOW + HOUR)
+        assert ended.incident is not None
+        assert len(ended.incident.heirs) == len(inherited) == count
 
 
 def test_with_equal_labels_the_newer_lives_where_one_route_makes_such_a_group() -> None:

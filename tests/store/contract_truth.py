@@ -1,18 +1,22 @@
 """Promise 14 of a store as tests: a source's truth corrects its open incidents, and no others."""
 
 import asyncio
+import sqlite3
+
+import pytest
 
 from receiver.domain.action import ActionKind
 from receiver.domain.alert import Alert
 from receiver.domain.card import picture
-from receiver.domain.incident import Ending, Notice, Placement
+from receiver.domain.incident import Ending, Member, Notice, Placement
 from receiver.domain.reason import ActionReason, CardReason, State, TruthReason
 from receiver.domain.reconcile import CHANGED_MOST, STALE_AFTER, TruthRules
 from receiver.domain.silence import SilenceState
 from receiver.domain.silencing import Conclusion
 from receiver.domain.truth import Truth, Unanswered
 from receiver.store.base import Queue, Snapshot, Store
-from receiver.store.truths import WEIGHT_MOST
+from receiver.store.rows import load_members
+from receiver.store.truths import HANDED_MOST, WEIGHT_MOST
 from tests.domain.made import MINUTE, NOW, TARGET, alert, notice
 from tests.domain.truths import seen, silence, truth
 from tests.store.engines import Engine, SqliteEngine
@@ -128,6 +132,33 @@ class Truths:
         await show(store, 1, LATER)
         assert (await card_of(store)).last is not None
         await _balanced(store)
+
+    async def test_14_many_groups_become_one_in_short_commits(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Some hand over in one commit, and the alerts of their heir are not all read for each."""
+        many = [alert(f"m{number}") for number in range(HANDED_MOST)]
+        heir = HANDED_MOST + 1
+        read: list[int] = []
+
+        def watched(db: sqlite3.Connection, incident: int) -> dict[str, Member]:
+            read.append(incident)
+            return load_members(db, incident)
+
+        monkeypatch.setattr("receiver.store.truths.load_members", watched)
+        store = engine.open()
+        for number, one in enumerate(many, 1):
+            await open_one(store, group(number, notice(one)))
+        await open_one(store, _regrouped(*many))
+        told = truth(LATER, *map(seen, many))
+        told = told._replace(groups=(told.groups[0]._replace(labels=REGROUPED),))
+        commits = len(engine.groups) if isinstance(engine, SqliteEngine) else 0
+        assert await learn(store, told) == {TruthReason.SUPERSEDED: HANDED_MOST}
+        if isinstance(engine, SqliteEngine):
+            assert len(engine.groups) - commits == 2
+        assert read.count(heir) == 1
+        await _balanced(store)
+        await store.close()
 
     async def test_14_a_silence_under_way_is_concluded_where_it_went(self, store: Store) -> None:
         """Alertmanager's answer about a silence of a superseded incident reaches its heir."""

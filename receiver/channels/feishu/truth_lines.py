@@ -10,6 +10,7 @@ from receiver.channels.feishu.parts import joined, markdown
 from receiver.channels.feishu.size import Json
 from receiver.domain.incident import Ending, Incident, Member, suppressed
 from receiver.domain.reason import State
+from receiver.domain.succession import HEIRS_MOST
 from receiver.domain.suppression import Held, Outside, unmarked
 from receiver.phrases import Phrase, say
 
@@ -49,7 +50,9 @@ def _ended(incident: Incident) -> list[Json]:
 
 
 def _numbers(incidents: Iterable[int]) -> str:
-    return ", ".join(f"#{number}" for number in incidents)
+    told = [f"#{number}" for number in incidents]
+    more = [f"+{len(told) - HEIRS_MOST}"] if len(told) > HEIRS_MOST else []
+    return ", ".join((*told[:HEIRS_MOST], *more))
 
 
 def _outside(silence: Outside, firing: list[Member]) -> list[Json]:
