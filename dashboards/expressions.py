@@ -40,6 +40,18 @@ def counted(metric: str, *by: str, labels: str = "") -> tuple[Query, ...]:
     return (Query(expr=rate(metric, ", ".join(by), labels), legend=legend),)
 
 
+def happened(metric: str, *by: str, labels: str = "") -> tuple[Query, ...]:
+    """Return one query of how often a counter moved in each step, for what people count."""
+    legend = " ".join(f"{{{{{label}}}}}" for label in by)
+    moved = f"increase({selector(metric, labels)}[$__rate_interval])"
+    return (Query(expr=f"sum by ({', '.join(by)}) ({moved})", legend=legend),)
+
+
+def age(metric: str) -> str:
+    """Return how long ago a gauge's moment was, where there was one."""
+    return f"time() - ({selector(metric)} > 0)"
+
+
 def gauge(metric: str, by: str, fold: str = "sum") -> tuple[Query, ...]:
     """Return one query of a gauge, folded by labels."""
     legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dashboards import delivery, overview
+from dashboards import delivery, overview, people
 from dashboards.grafana import Dashboard, drawn
 
 FOLDER = Path(__file__).parent
 DASHBOARDS = {
     FOLDER / "overview.json": overview.DASHBOARD,
     FOLDER / "delivery.json": delivery.DASHBOARD,
+    FOLDER / "people.json": people.DASHBOARD,
 }
 
 

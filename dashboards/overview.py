@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dashboards.callbacks import CALLBACKS
 from dashboards.grafana import RUNBOOKS, Dashboard
 from dashboards.intake import INGEST, OVERVIEW
 from dashboards.outgoing import DELIVERY
-from dashboards.people import CALLBACKS
 from dashboards.runtime import STORE
 
 DASHBOARD = Dashboard(

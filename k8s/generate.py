@@ -19,7 +19,7 @@ spec:
 # A ConfigMap's files must lie in the component's own folder, so the dashboards are copied there.
 COPIES = {
     Path("dashboards") / name: Path("k8s/components/grafana-dashboards") / name
-    for name in ("overview.json", "delivery.json")
+    for name in ("overview.json", "delivery.json", "people.json")
 }
 
 

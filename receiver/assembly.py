@@ -322,6 +322,7 @@ def labels_for(config: Config) -> Labels:
     return Labels(
         sources=(*alertmanagers, *agents),
         alertmanagers=alertmanagers,
+        asked=tuple(source.name for source in config.alertmanagers if source.urls),
         apps=tuple(app.name for app in apps),
         body_reasons=tuple(BodyReason),
         truth_reasons=tuple(TruthReason),

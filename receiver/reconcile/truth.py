@@ -125,7 +125,8 @@ class _Course:
         means, name = self._means, self._name
         if isinstance(told, Truth):
             means.metrics.runs.of(name, "answered").inc()
-            means.metrics.answered.of(name).set(told.at / 1000)
+            if name in means.subjects():  # a reload may have removed it, and its gauge
+                means.metrics.answered.of(name).set(told.at / 1000)
             for problem in told.unanswered:
                 means.log.warning("a peer gave no answer", source=name, problem=problem)
             await self._say(told, lasts=False)

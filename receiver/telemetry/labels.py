@@ -85,13 +85,15 @@ FEISHU_BOT = ChannelLabels(name="feishu_bot", calls=("post",), limits=("bot_seco
 class Labels:
     """The closed sets of the labels that come from the configuration and from the domain.
 
-    `sources` are all senders, agents included; `alertmanagers` are those that can be asked for
-    silences; `streams` are the apps with a long connection; `outlets` are the names of the
-    configured channels, `channels` their kinds. The reasons are the values of the domain's enums.
+    `sources` are all senders, agents included; `alertmanagers` are those that are no agents, and
+    `asked` those of them that have an API to ask; `streams` are the apps with a long connection;
+    `outlets` are the names of the configured channels, `channels` their kinds. The reasons are the
+    values of the domain's enums.
     """
 
     sources: tuple[str, ...] = ()
     alertmanagers: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     channels: tuple[ChannelLabels, ...] = (FEISHU_APP, FEISHU_BOT)
     body_reasons: tuple[str, ...] = ()

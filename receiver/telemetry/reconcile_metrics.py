@@ -32,12 +32,13 @@ class Reconciling:
         self.answered = build.gauge(
             "receiver_reconcile_answered_timestamp_seconds",
             "When the source last told its whole truth, in Unix time; 0 before the first time.",
-            source,
+            {"source": labels.asked},
         )
 
     def grow(self, labels: Labels) -> None:
-        """Admit the sources of a new configuration."""
+        """Admit the sources of a new configuration; one that is not asked has no gauge."""
         self.duration.grow("source", labels.alertmanagers)
         self.runs.grow("source", labels.alertmanagers)
         self.corrections.grow("source", labels.alertmanagers)
-        self.answered.grow("source", labels.alertmanagers)
+        self.answered.grow("source", labels.asked)
+        self.answered.keep("source", labels.asked)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
-NAMES = ("overview", "delivery")
+NAMES = ("overview", "delivery", "people")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ ZEROS = {
     "Longest wait of a critical card": "critical cards do not wait until a scrape",
     "Clock skew": "the platform of the test has our clock",
     "Units unaccounted for": "every unit is accounted for",
+    "Escalations gone wrong": "every step reaches who is called",
+    "Apps cut off": "a connection that is cut is made again before the next scrape",
 }
 
 

@@ -17,10 +17,6 @@ UNITS = {"short", "s", "bytes", "ops", "reqps", "percentunit"}
 # Exposed, and neither on the dashboard nor in a rule.
 UNUSED = {
     "process_virtual_memory_bytes": "comes with the library's process collector; says little",
-    # Only an app that is configured so has a long connection; its runbook has these queries.
-    "receiver_feishu_ws_reconnects": "read by the runbook ReceiverLongConnectionDown",
-    "receiver_feishu_ws_frames": "the same",
-    "receiver_feishu_ws_ack_duration_seconds": "the same; the panel of callbacks counts them too",
 }
 
 
@@ -65,6 +61,10 @@ def test_each_has_an_address_of_its_own_and_leads_to_the_others() -> None:
         (
             "delivery",
             ["Storms, circuits and fallbacks", "Limits, quotas and tokens", "Accounts"],
+        ),
+        (
+            "people",
+            ["At a glance", "Truth", "People", "On call", "Long connections and charts"],
         ),
     ],
 )
@@ -137,22 +137,29 @@ def test_every_line_is_full_and_even(board: dict[str, Any]) -> None:
             assert place["h"] >= (4 if panel["type"] == "stat" else 8), panel["title"]
 
 
-def test_a_panels_unit_fits_what_it_asks_for() -> None:
+def unit_of(expr: str) -> set[str]:
+    """Return the units that fit a query; empty where any does."""
+    shares_or_counts = {"percentunit", "short"}
+    kinds: list[tuple[bool, set[str]]] = [
+        (" == bool " in expr, {"short"}),
+        (" / " in expr, shares_or_counts),
+        (expr.startswith("histogram_quantile") and "_seconds_bucket" in expr, {"s"}),
+        ("process_cpu" in expr, {"short"}),
+        ("increase(" in expr, {"short"}),
+        ("[$__rate_interval]" in expr, {"ops", "reqps", "short"}),
+        (bool(re.search(r"_seconds\b(?!_)", expr)), {"s"}),
+        (bool(re.search(r"_bytes\b", expr)), {"bytes"}),
+    ]
+    return next((units for is_it, units in kinds if is_it), set())
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_a_panels_unit_fits_what_it_asks_for(panel: dict[str, Any]) -> None:
     """Rates are a second's, seconds and bytes are what they are called, shares are divisions."""
-    for panel in panels():
-        unit = panel["fieldConfig"]["defaults"]["unit"]
-        for target in panel["targets"]:
-            expr = target["expr"]
-            if " / " in expr and unit != "short":
-                assert unit == "percentunit", panel["title"]
-            elif expr.startswith("histogram_quantile") and "_seconds_bucket" in expr:
-                assert unit == "s", panel["title"]
-            elif "[$__rate_interval]" in expr and "process_cpu" not in expr and unit != "short":
-                assert unit in {"ops", "reqps"}, panel["title"]
-            elif re.search(r"_seconds\b(?!_)", expr) and "process_cpu" not in expr:
-                assert unit == "s", panel["title"]
-            elif re.search(r"_bytes\b", expr):
-                assert unit == "bytes", panel["title"]
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    for target in panel["targets"]:
+        wanted = unit_of(target["expr"])
+        assert not wanted or unit in wanted, target["expr"]
 
 
 @pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])

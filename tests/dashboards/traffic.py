@@ -1,6 +1,7 @@
 """A receiver at work: all of it, with a platform, an Alertmanager and a collector around it."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +18,18 @@ from receiver.config import parse
 from receiver.sandbox.alertmanager import serve_alertmanager
 from receiver.sandbox.notify import AlertmanagerConfig
 from receiver.sandbox.server import serve_sandbox
+from receiver.sandbox.state import App as SandboxApp
 from receiver.telemetry.logs import build_logging
+from tests.dashboards.people import (
+    approved,
+    card_of,
+    drawing,
+    helped,
+    muted_elsewhere,
+    peopled,
+    sources,
+    streamed,
+)
 from tests.stage import (
     PLATFORM,
     PRODUCTION,
@@ -28,7 +40,6 @@ from tests.stage import (
     bot_of,
     connect,
     settings,
-    source,
     team_of,
 )
 from tests.stories.bodies import alert, body, over
@@ -45,7 +56,11 @@ STORM = {"after": "1s"}
 QUOTA = 1_000_000
 FORM = {"scope": "group", "duration": "1h"}
 ROUTES = [
-    {"match": ['severity="critical"'], "targets": [f"ops:{PRODUCTION}", "legacy"]},
+    {
+        "match": ['severity="critical"'],
+        "targets": [f"ops:{PRODUCTION}", "legacy"],
+        "escalation": "database",
+    },
     {"match": ['team="nobody"'], "targets": [f"ops:{NOWHERE}"]},
     {"match": ['team="moved"'], "targets": [f"ops:{GONE}"], "fallback": "legacy"},
     {"match": ['team="flood"'], "targets": [f"ops:{SERVICE}"]},
@@ -72,11 +87,12 @@ def working(folder: Path) -> Iterator[Working]:
     try:
         yield made
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        with contextlib.suppress(RuntimeError):  # its loop is closed: it has failed
+            loop.call_soon_threadsafe(stop.set)
         thread.join(START_SECONDS)
+        if made.failures:
+            raise made.failures[0]
     assert not thread.is_alive()
-    if made.failures:
-        raise made.failures[0]
 
 
 def _work(folder: Path, made: Working, ready: "Queue[Any]") -> None:
@@ -88,27 +104,36 @@ def _work(folder: Path, made: Working, ready: "Queue[Any]") -> None:
 
 async def _until_stopped(folder: Path, made: Working, ready: "Queue[Any]") -> None:
     stop = asyncio.Event()
-    async with _at_work(folder) as at:
+    async with _at_work(folder) as (at, alertmanager, app):
         made.metrics_url = f"{at.receiver.ops_url}/metrics"
         ready.put((asyncio.get_running_loop(), stop))
         number = 0
         while not stop.is_set():
             number += 1
             await _turn(at, number)
+            await approved(at, f"Wide{number}")
+            await muted_elsewhere(at, alertmanager, f"Muted{number}")
+            await helped(at, app)
 
 
 @asynccontextmanager
-async def _at_work(folder: Path) -> AsyncIterator[Stage]:
+async def _at_work(folder: Path) -> AsyncIterator[tuple[Stage, str, SandboxApp]]:
     with running_sink() as sink, (folder / "receiver.log").open("ab", buffering=0) as log:
         async with (
             serve_sandbox() as sandbox,
             serve_alertmanager(AlertmanagerConfig()) as alertmanager,
+            drawing() as prometheus,
             httpx.AsyncClient(trust_env=False) as http,
         ):
-            own = [source(alertmanager.url)]
-            apps = [{**app_of(sandbox), "monthly_quota": QUOTA}, bot_of(sandbox)]
+            line, duty = streamed(sandbox)
             document = settings(
-                sandbox, folder, alertmanagers=own, routes=ROUTES, feishu=apps, storm=STORM
+                sandbox,
+                folder,
+                alertmanagers=sources(alertmanager.url, prometheus),
+                routes=ROUTES,
+                feishu=[{**app_of(sandbox), "monthly_quota": QUOTA}, bot_of(sandbox), duty],
+                storm=STORM,
+                **peopled(folder),
             )
             path = folder / "receiver.yaml"
             app = App(
@@ -120,19 +145,18 @@ async def _at_work(folder: Path) -> AsyncIterator[Stage]:
             )
             async with running(app):
                 await connect(sandbox, app)
-                yield Stage(sandbox, app, http, folder)
+                yield Stage(sandbox, app, http, folder), alertmanager.url, line
 
 
 async def _turn(at: Stage, number: int) -> None:
     """Let something of everything happen once."""
-    shown = len(at.messages())
     await at.fire(alert(f"Critical{number}"))
     await at.fire(alert(f"Critical{number}"))
     await at.tell(id=f"message-{number}", title=f"Message {number}")
     await _burst(at, number)
     await _flood(at, number)
     await _refused(at, number)
-    card = await at.message(number=shown + 1)
+    card = await card_of(at, f"Critical{number}")
     await at.click(card, "acknowledge")
     await at.click(card, "silence", **FORM)
     await at.click(card, "unsilence")

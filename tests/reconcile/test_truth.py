@@ -25,7 +25,8 @@ from tests.store.engines import SqliteEngine
 from tests.store.made import N1, RULES
 
 EVERY = 30 * SECOND
-LABELS = Labels(alertmanagers=("prod", "other"), truth_reasons=tuple(TruthReason))
+NAMES = ("prod", "other")
+LABELS = Labels(alertmanagers=NAMES, asked=NAMES, truth_reasons=tuple(TruthReason))
 
 
 @dataclass

@@ -23,6 +23,7 @@ SET_OPERATORS = frozenset({"and", "or", "unless"})
 EXAMPLE = Labels(
     sources=("prod",),
     alertmanagers=("prod",),
+    asked=("prod",),
     apps=("ops",),
     body_reasons=("first", "repeat", "duplicate"),
     truth_reasons=("gone", "suppressed"),

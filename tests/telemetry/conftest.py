@@ -15,7 +15,8 @@ def registry() -> CollectorRegistry:
 def labels() -> Labels:
     return Labels(
         sources=("prod", "bot"),
-        alertmanagers=("prod",),
+        alertmanagers=("prod", "blind"),
+        asked=("prod",),
         apps=("ops",),
         body_reasons=("first", "duplicate"),
         decision_reasons=("first", "unchanged"),

@@ -216,6 +216,17 @@ def test_a_reload_adds_and_forgets_nothing(metrics: Metrics, labels: Labels) -> 
         assert value(metrics, series) == 0
 
 
+def test_only_a_source_that_is_asked_says_when_it_answered(
+    metrics: Metrics, labels: Labels
+) -> None:
+    name = "receiver_reconcile_answered_timestamp_seconds"
+    metrics.reconciling.answered.of("prod").set(1_700_000_000)
+    metrics.reload(replace(labels, alertmanagers=("stage", "blind"), asked=("stage",)))
+    assert [row for row in exposed(metrics) if row.startswith(name)] == [
+        f'{name}{{source="stage"}} 0.0'
+    ]
+
+
 def test_the_same_child_comes_back(metrics: Metrics) -> None:
     requests = metrics.ingest.requests
     assert requests.of("prod", "accepted") is requests.of("prod", "accepted")
