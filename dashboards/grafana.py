@@ -190,6 +190,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             "placement": "bottom",
             "showLegend": True,
             "calcs": ["lastNotNull", "max"],
+            # Every known outcome has a series: those that moved come before the zeros.
+            "sortBy": "Max",
+            "sortDesc": True,
         },
         "tooltip": {"mode": "multi", "sort": "desc"},
     },

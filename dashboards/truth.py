@@ -43,7 +43,7 @@ GLANCE = Row(
             unit="short",
             queries=(
                 Query(
-                    expr=f"sum(increase({selector('receiver_actions_total')}[$__range]))",
+                    expr=f"round(sum(increase({selector('receiver_actions_total')}[$__range])))",
                     legend="",
                 ),
             ),
@@ -68,9 +68,9 @@ GLANCE = Row(
             unit="short",
             queries=(
                 Query(
-                    expr="sum(increase("
+                    expr="round(sum(increase("
                     + selector("receiver_escalation_steps_total", 'outcome=~"failed|unknown"')
-                    + "[$__range]))",
+                    + "[$__range])))",
                     legend="",
                 ),
             ),
