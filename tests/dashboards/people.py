@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -136,7 +137,8 @@ async def card_of(at: Stage, name: str) -> Message:
 
 async def muted_elsewhere(at: Stage, url: str, name: str) -> None:
     """Silence an alert by another tool, and have the event recorder tell of it."""
-    fired = {**alert(name), "generatorURL": GENERATOR}
+    began = datetime.fromtimestamp(wall_clock() / 1000, UTC).isoformat()
+    fired = {**alert(name), "startsAt": began, "generatorURL": GENERATOR}
     await at.fire(fired)
     told = [{"labels": fired["labels"], "startsAt": fired["startsAt"]}]
     (await at.http.post(f"{url}/api/v2/alerts", json=told)).raise_for_status()

@@ -54,6 +54,8 @@ BURST = 6
 FLOOD = 20
 STORM = {"after": "1s"}
 QUOTA = 1_000_000
+# An error of the platform itself, after which the call is made again.
+INTERNAL = 2200
 FORM = {"scope": "group", "duration": "1h"}
 ROUTES = [
     {
@@ -150,6 +152,7 @@ async def _at_work(folder: Path) -> AsyncIterator[tuple[Stage, str, SandboxApp]]
 
 async def _turn(at: Stage, number: int) -> None:
     """Let something of everything happen once."""
+    at.desk.fault("create", "code", code=INTERNAL)
     await at.fire(alert(f"Critical{number}"))
     await at.fire(alert(f"Critical{number}"))
     await at.tell(id=f"message-{number}", title=f"Message {number}")
