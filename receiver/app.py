@@ -15,40 +15,22 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from receiver import assembly
-from receiver.assembly import Acquaintance, Parts, Tools
-from receiver.callback.desk import Desk
-from receiver.callback.feishu import CallbackMeans, FeishuCallback
-from receiver.callback.silencing import Silencing
-from receiver.callback.streams import StreamMeans, Streams
-from receiver.channels.feishu.stream_wire import open_wire
+from receiver.acquaintance import Acquaintance
+from receiver.assembly import Parts, Tools
 from receiver.charting import Charting
 from receiver.config import BadConfig, Config, load
-from receiver.deliver.budget import Ledger
-from receiver.deliver.dispatcher import Dispatcher
-from receiver.deliver.escalator import Escalator
-from receiver.deliver.means import Means
-from receiver.deliver.storm import Storms
 from receiver.domain.audit import Trail
 from receiver.domain.incident import Line
-from receiver.duty import Duty, plans_of
-from receiver.ingest.agents import Agents, AgentWebhook
-from receiver.ingest.alertmanager import AlertmanagerWebhook
-from receiver.ingest.alertmanager import Tools as WebhookTools
-from receiver.ingest.events import EventsWebhook
-from receiver.ingest.operators import Operators
-from receiver.listening import duty_of, errands
+from receiver.duty import Duty
 from receiver.ops import Ops, OpsMeans
-from receiver.ops.conservation import CheckMeans, Conservation
 from receiver.ops.figures import store_figures
-from receiver.reconcile.clock import Clock
-from receiver.reconcile.truth import Means as TruthMeans
-from receiver.reconcile.truth import Reconciler
+from receiver.stages import Ground, Stages
 from receiver.store.base import Store, StoreError
 from receiver.store.sqlite import SqliteStore
 from receiver.telemetry.logs import LogFactory
 from receiver.telemetry.metrics import Metrics, StoreFigures
 from receiver.telemetry.tracing import Tracing, build_tracing
-from receiver.web import Handler, address_of, application, listen, serving
+from receiver.web import address_of, application, listen, serving
 from receiver.world import World, real_world
 
 __all__ = ["DISTRIBUTION", "App", "World", "real_world", "running"]
@@ -160,9 +142,9 @@ class App:
         self._duty.adopt(fresh)
         self._charting.adopt(fresh)
         self._acquaintance.hurry()
-        self._streams.adopt(assembly.streams_of(fresh))
-        self._reconciler.reload()
-        self._dispatcher.wake()
+        self._stages.streams.adopt(assembly.streams_of(fresh))
+        self._stages.reconciler.reload()
+        self._stages.dispatcher.wake()
         self._log.info("configuration reloaded")
 
     def _retire(self, old: Parts) -> None:
@@ -189,17 +171,18 @@ class App:
         self._stack.push_async_callback(store.close)
         self._stack.push_async_callback(self._close_parts)
         self._duty = self._begin_duty()
-        self._make_stages(store)
-        await self._dispatcher.restore()
-        for part in (self._dispatcher, self._escalator, self._clock, self._reconciler):
+        self._stages = self._make_stages(store)
+        self.ledger = self._stages.ledger
+        stages = self._stages
+        await stages.dispatcher.restore()
+        for part in (stages.dispatcher, stages.escalator, stages.clock, stages.reconciler):
             self._run(part.run, part.stop)
-        self._stack.push_async_callback(self._silencing.close)
-        await self._silencing.resume()
+        self._stack.push_async_callback(stages.silencing.close)
+        await stages.silencing.resume()
         await self._serve(store)
         self._loaded()
         self._run(self._acquaintance.run, self._acquaintance.stop)
-        conservation = self._make_conservation(store)
-        self._run(conservation.run, conservation.stop)
+        self._run(stages.conservation.run, stages.conservation.stop)
         await self._announce()
 
     async def _announce(self) -> None:
@@ -221,104 +204,32 @@ class App:
         grace = max(server.shutdown_timeout // 1000, 1)
         public = self._listen("server.listen", server.listen.host, server.listen.port)
         self.url = address_of(public)
-        await self._stack.enter_async_context(serving(self._public_app(store), public, grace))
-        self._stack.push_async_callback(self._errands.close)
-        await self._errands.resume()
-        self._connect()
+        stages = self._stages
+        await self._stack.enter_async_context(serving(self._public_app(), public, grace))
+        self._stack.push_async_callback(stages.errands.close)
+        await stages.errands.resume()
+        # The long connections end before all that answers them.
+        self._stack.push_async_callback(stages.streams.close)
+        stages.streams.adopt(assembly.streams_of(self.config))
         address = server.ops_listen
         ops = self._listen("server.ops_listen", address.host, address.port)
         self.ops_url = address_of(ops)
         await self._stack.enter_async_context(serving(self._ops_app(store), ops, grace))
 
-    def _make_stages(self, store: Store) -> None:
-        world = self._world
-        self._operators = Operators(
-            target=self._operators_target, store=store, now=world.now, wake=self._wake
-        )
-        self._reconciler = self._make_reconciler(store)
-        self._silencing = self._make_silencing(store)
-        self._dispatcher = self._make_dispatcher(store)
-        self._clock = self._make_clock(store)
-
-    def _make_silencing(self, store: Store) -> Silencing:
-        world = self._world
-        return Silencing(
-            silencer=assembly.silencer(self._tools, lambda: self.parts),
-            store=store,
-            log=self._logs("silencing"),
-            now=world.now,
-            pause=world.pause,
-            wake=self._wake,
-            hurry=self._reconciler.hurry,
-        )
-
-    def _connect(self) -> None:
-        """Open the long connections, which end before all that answers them."""
-        world = self._world
-        self._streams = Streams(
-            StreamMeans(
-                http=lambda app: self.parts.connections[app],
-                hear=self._callback.heard,
-                open=open_wire,
+    def _make_stages(self, store: SqliteStore) -> Stages:
+        return Stages(
+            Ground(
+                store=store,
+                world=self._world,
                 metrics=self.metrics,
                 tracing=self.tracing,
-                log=self._logs("stream"),
-                timer=world.timer,
-                luck=world.luck,
-                sleep=world.sleep,
-                tell=self._operators.tell,
+                logs=self._logs,
+                tools=self._tools,
+                duty=self._duty,
+                charting=self._charting,
+                parts=lambda: self.parts,
             )
         )
-        self._stack.push_async_callback(self._streams.close)
-        self._streams.adopt(assembly.streams_of(self.config))
-
-    def _make_reconciler(self, store: Store) -> Reconciler:
-        world = self._world
-        means = TruthMeans(
-            subjects=lambda: assembly.subjects_of(self.parts),
-            store=store,
-            metrics=self.metrics.reconciling,
-            log=self._logs("reconcile"),
-            now=world.now,
-            timer=world.timer,
-            luck=world.luck,
-            sleep=world.sleep,
-            wake=self._wake,
-            trouble=self._operators.trouble,
-        )
-        return Reconciler(means)
-
-    def _make_dispatcher(self, store: Store) -> Dispatcher:
-        world = self._world
-        means = Means(
-            outlets=lambda: self.parts.outlets,
-            store=store,
-            ledger=Ledger(lambda: int(world.timer() * 1000)),
-            metrics=self.metrics,
-            tracing=self.tracing,
-            log=self._logs("deliver"),
-            now=world.now,
-            luck=world.luck,
-            pause=world.pause,
-            tell=self._operators.tell,
-            operators=self._operators_target,
-            expand=self._duty.oncall.expand,
-            charts=self._charting.charts,
-        )
-        storms = Storms(
-            store=store,
-            ledger=means.ledger,
-            channels=lambda: self.parts.outlets.channels,
-            rules=lambda: assembly.storms_of(self.config),
-            metrics=self.metrics,
-            log=self._logs("storm"),
-        )
-        self.ledger = means.ledger
-        dispatcher = Dispatcher(means, world.sleep, storms)
-        self._escalator = Escalator(
-            means, dispatcher.watch, lambda: plans_of(self.config), world.sleep
-        )
-        return dispatcher
 
     def _begin_duty(self) -> Duty:
         duty = Duty(
@@ -332,31 +243,6 @@ class App:
         self._stack.push_async_callback(duty.close)
         self._run(duty.run, duty.stop)
         return duty
-
-    def _make_clock(self, store: Store) -> Clock:
-        return Clock(
-            store=store,
-            now=self._world.now,
-            sleep=self._world.sleep,
-            retention=lambda: self.config.store.retention,
-            resume=self._silencing.resume,
-            wake=self._wake,
-            log=self._logs("clock"),
-        )
-
-    def _make_conservation(self, store: Store) -> Conservation:
-        return Conservation(
-            CheckMeans(
-                selfcheck=store.selfcheck,
-                observe=self.metrics.store.checked,
-                now=self._world.now,
-                sleep=self._world.sleep,
-                log=self._logs("conservation"),
-            )
-        )
-
-    def _wake(self) -> None:
-        self._dispatcher.wake()
 
     def _run(self, loop: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[], None]) -> None:
         """Run a loop until the stack unwinds; its end before that is a fault and is logged."""
@@ -394,67 +280,9 @@ class App:
         for warning in self.config.warnings:
             self._log.warning("configuration", warning=warning)
 
-    def _public_app(self, store: Store) -> ASGIApp:
-        world = self._world
-        tools = WebhookTools(
-            doors=lambda: self.parts.doors,
-            store=store,
-            metrics=self.metrics,
-            tracing=self.tracing,
-            log=self._logs("ingest"),
-            now=world.now,
-            timer=world.timer,
-            wake=self._wake,
-            tell=self._operators.tell,
-            hurry=self._reconciler.hurry,
-        )
-        self._callback = FeishuCallback(self._callback_means(store))
-        table: tuple[tuple[str, Handler, tuple[str, ...]], ...] = (
-            ("/webhooks/alertmanager/{source}", AlertmanagerWebhook(tools), ("POST", "PUT")),
-            ("/webhooks/alertmanager/{source}/events", EventsWebhook(tools), ("POST",)),
-            ("/webhooks/agents/{agent}", AgentWebhook(tools, self._agents), ("POST",)),
-            ("/callbacks/feishu/{app}", self._callback, ("POST",)),
-        )
-        return self.tracing.middleware(application(table, self._logs("http")))
-
-    def _callback_means(self, store: Store) -> CallbackMeans:
-        world = self._world
-        desk = Desk(
-            store=store,
-            silencing=self._silencing,
-            metrics=self.metrics,
-            now=world.now,
-            wake=self._wake,
-            setting=lambda: self.parts.setting,
-            log=self._logs("callback"),
-            lists=self._duty.lists_of,
-            chart=self._charting.charts.known,
-        )
-        self._errands = errands(
-            desk,
-            apps=lambda: self.parts.apps,
-            ledger=self.ledger,
-            charge=self._dispatcher.charge,
-            on_duty=duty_of(self._duty.oncall),
-            pause=world.pause,
-        )
-        return CallbackMeans(
-            hear=self._errands.hear,
-            apps=lambda: self.parts.apps,
-            desk=desk,
-            store=store,
-            metrics=self.metrics,
-            tracing=self.tracing,
-            log=self._logs("callback"),
-            now=world.now,
-            timer=world.timer,
-        )
-
-    def _operators_target(self) -> str:
-        return self.config.operators_target
-
-    def _agents(self) -> Agents:
-        return self.parts.agents
+    def _public_app(self) -> ASGIApp:
+        table = application(self._stages.table(), self._logs("http"))
+        return self.tracing.middleware(table)
 
     def _ops_app(self, store: SqliteStore) -> ASGIApp:
         means = OpsMeans(
@@ -464,7 +292,7 @@ class App:
             reload=lambda place: self.reload("HTTP", place),
             token=self._ops_token,
             now=self._world.now,
-            retry=self._dispatcher.retry,
+            retry=self._stages.dispatcher.retry,
         )
         return application(Ops(means).table(), self._logs("http"))
 

@@ -1,6 +1,5 @@
-"""The embedded engine: SQLite with one connection that writes, and one that reads."""
+"""The embedded engine: SQLite with one connection that writes, and others that read."""
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,17 +15,15 @@ from receiver.domain.card import (
 )
 from receiver.domain.escalated import Plan
 from receiver.domain.escalation import Told
-from receiver.domain.incident import Incident, Line, Notice, Rules
+from receiver.domain.incident import Line, Notice, Rules
 from receiver.domain.outcome import Outcome, Rejected, RejectReason
 from receiver.domain.policy import FREE, Access
-from receiver.domain.proposal import Found, count
 from receiver.domain.reconcile import TruthRules
 from receiver.domain.settle import Sent, Settlement
 from receiver.domain.silence import Silence
 from receiver.domain.silencing import Conclusion
 from receiver.domain.truth import Truth, Unanswered
 from receiver.store import (
-    accounts,
     changes,
     commands,
     deliveries,
@@ -37,17 +34,12 @@ from receiver.store import (
     truths,
 )
 from receiver.store import statements as sql
-from receiver.store.accounts import Discrepancy, Totals
 from receiver.store.base import (
     Acted,
     Applied,
     Asked,
-    Deed,
-    Deeds,
     Due,
-    Entry,
     Escalating,
-    Figures,
     Gathering,
     KeysOf,
     Load,
@@ -61,12 +53,12 @@ from receiver.store.base import (
     Work,
     no_keys,
 )
-from receiver.store.codec import decode_card, decode_incident
-from receiver.store.file import Readers, lock, open_writer, selfcheck
+from receiver.store.file import lock, open_writer
 from receiver.store.holders import Holders
-from receiver.store.rows import firing_of, load_snapshot
+from receiver.store.reading import Reading, log_size
+from receiver.store.rows import load_snapshot
 from receiver.store.sound import unusable
-from receiver.store.writer import Commits, Writer, cause_and_cure, failure_reason
+from receiver.store.writer import Commits, Writer
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
@@ -74,7 +66,7 @@ Connection = sqlite3.Connection
 REVIVED_MOST = 500  # dead letters in one step, so that no commit is long
 
 
-class SqliteStore:
+class SqliteStore(Reading):
     """The Store on one SQLite file; one process at a time."""
 
     def __init__(
@@ -91,8 +83,6 @@ class SqliteStore:
             Unusable: the file cannot be used; the message says why, and the cure.
 
         """
-        self._path = path
-        self._log = Path(f"{path}-wal")
         self._lock = lock(path)
         self._holders = Holders()
         try:
@@ -104,18 +94,15 @@ class SqliteStore:
                 raise unusable(path, problem) from problem
             raise
         self._connection = connection
-        self._writer = Writer(
+        writer = Writer(
             connection,
             patience=patience,
             timer=timer,
-            log_size=self._log_size,
+            log_size=partial(log_size, path),
             commits=commits,
             renew=self._renew,
         )
-        self._commits = commits
-        # What people and monitoring ask for must not hold up the search for cards to show.
-        self._readers = Readers(path, "store-reader")
-        self._aside = Readers(path, "store-reader-aside")
+        super().__init__(path, writer, commits)
 
     def _renew(self, db: Connection) -> None:
         """Read again what is kept in memory."""
@@ -282,18 +269,6 @@ class SqliteStore:
             )
         )
 
-    async def counted(self) -> dict[str, int]:
-        """Return the durable counters (see the protocol)."""
-        return await self._look(lambda db: dict(db.execute(sql.COUNTED).fetchall()))
-
-    async def units(self) -> Totals:
-        """Return how many units there are in each state (see the protocol)."""
-        return await self._look(accounts.totals)
-
-    async def selfcheck(self) -> tuple[Discrepancy, ...]:
-        """Return where the totals are not what the rows say (see the protocol)."""
-        return (await asyncio.to_thread(selfcheck, self._path))[1]
-
     async def recover(
         self, now: int, busy: Sequence[int], keys: KeysOf = no_keys
     ) -> Sequence[Card]:
@@ -344,56 +319,6 @@ class SqliteStore:
         """Return the newest incidents that go on (see the protocol)."""
         return await self._read(partial(commands.alive, most=most))
 
-    async def snapshot(self, incident: int) -> Snapshot | None:
-        """Return an incident with its alerts (see the protocol)."""
-        return await self._look(lambda db: load_snapshot(db, incident))
-
-    async def matching(self, incident: Incident, matchers: Sequence[tuple[str, str]]) -> Found:
-        """Return what a silence would mute (see the protocol)."""
-        return await self._look(
-            lambda db: count(firing_of(db, incident.source), tuple(matchers), incident.id)
-        )
-
-    async def incidents(self, before: int, most: int) -> Sequence[Incident]:
-        """Return incidents, the newest first (see the protocol)."""
-        start = before or (1 << 62)
-        return await self._look(
-            lambda db: [
-                decode_incident(number, value)
-                for number, value in db.execute(sql.INCIDENTS_BEFORE, (start, most))
-            ]
-        )
-
-    async def timeline(self, incident: int) -> Sequence[Entry]:
-        """Return what an incident went through (see the protocol)."""
-        return await self._look(
-            lambda db: [Entry(*row) for row in db.execute(sql.TIMELINE, (incident,))]
-        )
-
-    async def audit(self, deeds: Deeds, after: int, most: int) -> Sequence[Deed]:
-        """Return what people did (see the protocol)."""
-        return await self._look(lambda db: trail.deeds(db, deeds, after, most))
-
-    async def cards(self, incident: int) -> Sequence[Card]:
-        """Return an incident's cards, or those not yet shown (see the protocol)."""
-        if incident:
-            return await self._look(lambda db: _cards(db, sql.CARDS_OF, (incident,)))
-        return await self._look(lambda db: _cards(db, sql.CARDS_WAITING, ()))
-
-    async def card_of(self, message_ids: Sequence[str]) -> Card | None:
-        """Return the card that one of these messages shows (see the protocol)."""
-        ways = (sql.CARD_OF_MESSAGE, sql.CARD_OF_FORMER)
-        return await self._look(
-            lambda db: next(
-                (one for name in message_ids for way in ways for one in _cards(db, way, (name,))),
-                None,
-            )
-        )
-
-    async def dead_letters(self, most: int) -> Sequence[Card]:
-        """Return the cards that were rejected for good (see the protocol)."""
-        return await self._look(lambda db: _cards(db, sql.DEAD, (most,)))
-
     async def age(self, before: int, now: int) -> int:
         """Make old cards due (see the protocol)."""
         return await self._writer.submit(partial(deliveries.age, before=before, now=now))
@@ -401,11 +326,6 @@ class SqliteStore:
     async def revive(self, card: int, now: int) -> str:
         """Try a dead letter again (see the protocol)."""
         return await self._writer.submit(partial(letters.revive, number=card, now=now))
-
-    async def figures(self) -> Figures:
-        """Return what the store holds (see the protocol)."""
-        size = await asyncio.to_thread(self._size)
-        return await self._look(partial(_figures, size=size))
 
     async def prune(self, before: int, now: int, most: int) -> int:  # noqa: ARG002
         """Forget incidents that are long over (see the protocol)."""
@@ -419,38 +339,9 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what waits, and close (see the protocol)."""
         await self._writer.close()
-        await self._readers.close()
-        await self._aside.close()
+        await self.close_readers()
         self._connection.close()
         self._lock.close()
-
-    async def _look(self, work: Callable[[Connection], T]) -> T:
-        """Read for a person or for monitoring."""
-        return await self._read(work, self._aside)
-
-    async def _read(self, work: Callable[[Connection], T], readers: Readers | None = None) -> T:
-        if self._writer.closed:
-            raise Unavailable("closed")
-        if self._writer.damage:
-            raise Unavailable("corrupt", self._writer.damage)
-        try:
-            return await (readers or self._readers).run(work)
-        except sqlite3.Error as problem:
-            reason = failure_reason(problem)
-            self._commits.failed(reason)
-            said = cause_and_cure(problem)
-            if reason == "corrupt":
-                self._writer.refuse(said)  # what is written can be read no more
-            raise Unavailable(reason, said) from problem
-
-    def _log_size(self) -> int:
-        try:
-            return self._log.stat().st_size
-        except OSError:
-            return 0
-
-    def _size(self) -> int:
-        return self._log_size() + (self._path.stat().st_size if self._path.exists() else 0)
 
 
 def _intents(db: Connection) -> list[tuple[Snapshot, Silence]]:
@@ -476,20 +367,3 @@ def _backlog(db: Connection, now: int) -> Stirred:
     targets = [row[0] for row in db.execute(sql.BACKLOG)]
     queues = tuple(Queue(target, shown) for target in targets for shown in (False, True))
     return Stirred(queues, db.execute(sql.NEXT_DUE, (now,)).fetchone()[0])
-
-
-def _cards(db: Connection, statement: str, values: tuple[object, ...]) -> list[Card]:
-    return [decode_card(row) for row in db.execute(statement, values)]
-
-
-def _figures(db: Connection, size: int) -> Figures:
-    rows = db.execute(sql.WAITING_CARDS).fetchall()
-    return Figures(
-        waiting={target: count for target, count, _, _ in rows},
-        oldest={target: oldest for target, _, oldest, _ in rows},
-        critical={target: oldest for target, _, _, oldest in rows if oldest is not None},
-        dead=db.execute(sql.COUNT_DEAD).fetchone()[0],
-        quarantined=db.execute(sql.COUNT_QUARANTINE).fetchone()[0],
-        size=size,
-        open_incidents=db.execute(sql.OPEN_INCIDENTS).fetchone()[0],
-    )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from receiver.acquaintance import LEARN_APART
 from receiver.app import World, real_world
-from receiver.assembly import LEARN_APART
 from receiver.sandbox.server import serve_sandbox
 from receiver.sandbox.state import Call
 from tests.stage import played, settings, stage

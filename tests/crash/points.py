@@ -71,7 +71,7 @@ store.sqlite:SqliteStore.recover
     await submit:1                        restart*2
 store.sqlite:SqliteStore.spent
     await _read:1                         restart
-store.sqlite:SqliteStore._read
+store.reading:Reading._read
     await run:1                           create*2
 store.file:Readers.run
     await run_in_executor:1               create*2
@@ -216,23 +216,24 @@ store.sqlite:SqliteStore.ask                  a command
 store.sqlite:SqliteStore.asked                start: commands that were not answered
 store.sqlite:SqliteStore.answered             a command
 store.sqlite:SqliteStore.alive                a command
-store.sqlite:SqliteStore.card_of              a command, or a note
-store.sqlite:SqliteStore.audit                the API
+store.reading:Reading.card_of                 a command, or a note
+store.reading:Reading.audit                   the API
 store.sqlite:SqliteStore.lapse                the clock: silences that end
 store.sqlite:SqliteStore.intents              start: silences that were asked for
 store.sqlite:SqliteStore.abandon              a target that is no longer configured
 store.sqlite:SqliteStore.once                 a callback's replay protection
-store.sqlite:SqliteStore.snapshot             the API and the callback
-store.sqlite:SqliteStore.incidents            the API
-store.sqlite:SqliteStore.matching             a click
-store.sqlite:SqliteStore.timeline             the API
-store.sqlite:SqliteStore.cards                the API
-store.sqlite:SqliteStore.dead_letters         the API
+store.reading:Reading.snapshot                the API and the callback
+store.reading:Reading.incidents               the API
+store.reading:Reading.matching                a click
+store.reading:Reading.timeline                the API
+store.reading:Reading.cards                   the API
+store.reading:Reading.dead_letters            the API
 store.sqlite:SqliteStore.age                  the clock: cards too old to be edited much longer
 store.sqlite:SqliteStore.revive               the API
-store.sqlite:SqliteStore.figures              the metrics
+store.reading:Reading.figures                 the metrics
 store.sqlite:SqliteStore.prune                the clock: incidents that are long over
-store.sqlite:SqliteStore._look                the API and the metrics
+store.reading:Reading._look                   the API and the metrics
+store.reading:Reading.close_readers           stop
 store.file:Readers.close                      stop
 store.file:open_writer                        start: nobody is listened to yet
 store.file:migrate                            start: nobody is listened to yet
@@ -249,9 +250,9 @@ store.sqlite:SqliteStore.next_escalation      escalations: test_escalation.py ki
 store.sqlite:SqliteStore.escalate             the same
 store.sqlite:SqliteStore.conclude_step        the same
 channels.feishu.client:FeishuApp.urge         the same
-store.sqlite:SqliteStore.counted              start: the month's calls
-store.sqlite:SqliteStore.units                the metrics
-store.sqlite:SqliteStore.selfcheck            the metrics
+store.reading:Reading.counted                 start: the month's calls
+store.reading:Reading.units                   the metrics
+store.reading:Reading.selfcheck               the metrics
 store.writer:Writer.submit_first              a click
 store.writer:Writer.close                     stop: what was accepted is committed by then
 deliver.dispatcher:Dispatcher._look_for_storms  storms, which are switched off here

@@ -13,6 +13,7 @@ MODULES = (
     "web",
     "ingest.alertmanager",
     "store.sqlite",
+    "store.reading",
     "store.file",
     "store.writer",
     "deliver.dispatcher",
