@@ -1,6 +1,7 @@
 """Which open incidents lost their group because its route changed, and who holds their alerts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from receiver.domain.incident import Ending, Incident, Kind, Line, Member
@@ -115,8 +116,10 @@ def succeed(old: Kept, heirs: Iterable[Kept], now: int) -> tuple[Corrected, tupl
     if known.closed_at is not None or lost or not firing:
         return Corrected(), ()
     named = tuple(one.incident.id for one in open_)
+    handed = {silence.id for one in open_ for silence in _handed(one, known)}
     closed = known._replace(
         closed_at=now,
+        silences=tuple(_left(one) if one.id in handed else one for one in known.silences),
         ending=Ending.SUPERSEDED,
         heirs=named,
         outside=(),
@@ -147,6 +150,13 @@ def _inherits(heir: Kept, old: Incident, now: int) -> Corrected:
     )
     line = Line(f"truth_{TruthReason.SUPERSEDED}", f"takes over from #{old.id}")
     return Corrected((TruthReason.SUPERSEDED,), told, lines=(line,))
+
+
+def _left(silence: Silence) -> Silence:
+    """Return a silence as it is once an heir keeps it alive: its end here must not end it there."""
+    if not silence.keep_until:
+        return silence
+    return replace(silence, ends_at=max(silence.ends_at, silence.keep_until), keep_until=0)
 
 
 def _handed(heir: Kept, old: Incident) -> tuple[Silence, ...]:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from receiver.domain.alert import Alert
 from receiver.domain.custody import Ownership
 from receiver.domain.incident import Ending, Incident
+from receiver.domain.keeping import lapse
 from receiver.domain.ownership import owners
 from receiver.domain.reconcile import Index, index
-from receiver.domain.silence import Silence, SilenceState
+from receiver.domain.silence import KEPT_FOR, RESOLVED, Silence, SilenceState
 from receiver.domain.succession import (
     HEIRS_LIMIT,
     Kept,
@@ -194,3 +195,29 @@ def test_an_incident_that_is_over_stands_nowhere() -> None:
     one = kept(1, OLD, N1)
     over: Incident = one.incident._replace(closed_at=NOW)
     assert standing(over, one.members, asked([], N1), NOW + HOUR) is None
+
+
+def test_what_is_kept_alive_is_kept_by_the_heir_alone() -> None:
+    """Or the end of the old incident would end it, while its alert fires in the new one."""
+    silence = Silence(
+        id="a1",
+        state=SilenceState.ACTIVE,
+        scope="group",
+        matchers=(("alertname", "Disk"),),
+        actor=LI,
+        comment="",
+        asked_at=NOW,
+        ends_at=NOW + KEPT_FOR,
+        silence_id="s1",
+        lasts=RESOLVED,
+        keep_until=NOW + 24 * HOUR,
+    )
+    old, heir = kept(1, OLD, N1), kept(2, NEW, N1)
+    old = old._replace(incident=old.incident._replace(silences=(silence,)))
+    closed, (inherited,) = succeed(old, [heir], NOW + MINUTE)
+    assert closed.incident is not None
+    assert inherited.incident is not None
+    assert inherited.incident.silences == (silence,)
+    assert lapse(closed.incident, lambda _: False, NOW + MINUTE).silences == ()
+    released = lapse(inherited.incident, lambda _: False, NOW + MINUTE).silences
+    assert [one.state for one in released] == [SilenceState.EXPIRING]
