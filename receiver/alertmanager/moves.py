@@ -107,6 +107,8 @@ def next_move(silence: Silence, known: Known, now: int) -> Move:
         return _towards_active(silence, known, now)
     if silence.state is SilenceState.EXTENDING:
         return _towards_later(silence, known, now)
+    if not silence.state.asks:  # an intent outlived its answer: nothing may be done by it
+        return Settle(silence.state, silence.silence_id, Why.CONFIRMED)
     return _towards_expired(silence, known, now)
 
 

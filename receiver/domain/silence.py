@@ -61,6 +61,14 @@ class SilenceState(StrEnum):
     EXPIRED = "expired"  # over
     FAILED = "failed"  # Alertmanager refused, or did not confirm in time
 
+    @property
+    def asks(self) -> bool:
+        """Whether Alertmanager must still be told, or asked again."""
+        return self in _ASKING
+
+
+_ASKING = frozenset({SilenceState.REQUESTED, SilenceState.EXTENDING, SilenceState.EXPIRING})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:

@@ -210,13 +210,11 @@ def apply_conclusion(db: Connection, told: Conclusion, now: int) -> bool:
         if not verdict.quiet:
             for silence in verdict.silences:
                 share_silence(db, verdict.incident, silence, now)
-    if not any(silence.state in _ASKED for silence in verdict.silences):
+    # What a late answer leaves alone may have been asked for since.
+    after = verdict.incident or snapshot.incident
+    if not any(one.id == told.silence and one.state.asks for one in after.silences):
         db.execute(sql.DROP_INTENT, (told.silence,))
     return verdict.incident is not None
-
-
-# Alertmanager must still be told, or asked again.
-_ASKED = (SilenceState.EXPIRING, SilenceState.EXTENDING)
 
 
 def _keep_silences(db: Connection, verdict: Verdict, incident: Incident, now: int) -> None:

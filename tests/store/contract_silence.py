@@ -117,6 +117,20 @@ class Silences:
         assert len(await store.timeline(1)) == lines
         assert (await known(store)).incident.silences[0].latest == ASKED + LONGEST
 
+    async def test_a_late_answer_ends_no_intent_that_came_after_it(self, store: Store) -> None:
+        """An answer is kept again where nobody knew whether it was: by then more may be asked."""
+        await open_one(store, notice(N1))
+        await store.act(replace(click(ActionKind.SILENCE), duration="1h"), NOW)
+        await store.conclude(told(), ASKED)
+        await store.act(
+            replace(click(ActionKind.EXTEND), id="a2", duration="1h", silence="a1"), ASKED
+        )
+        await store.conclude(told(), ASKED + 1)
+        ((_, silence),) = await store.intents()
+        assert silence.state is SilenceState.EXTENDING
+        await store.conclude(told(ends_at=silence.wanted_end), ASKED + 2)
+        assert await store.intents() == []
+
     async def test_what_is_kept_alive_ends_when_its_incident_does(self, store: Store) -> None:
         """The clock finds it at once."""
         await kept(store)
