@@ -18,6 +18,8 @@ from receiver.telemetry.reconcile_metrics import Reconciling
 # So many ms after the end of a silence its source has noticed it too, and told its peers.
 AFTER_END = 500
 APART = 500  # ms between the end of one round and the next, however much hurries
+# A large source that is hurried all the time rests so many times as long as a round took.
+REST = 2
 SPREAD = 0.1  # the share of the period by which rounds differ, so that sources do not march
 AFTER_FAULT = 5_000  # ms
 
@@ -81,6 +83,7 @@ class _Course:
         """Go on until cancelled, or until the source is no longer configured."""
         while (subject := self._means.subjects().get(self._name)) is not None:
             self._bell.clear()
+            started = self._means.timer()
             try:
                 pause = await self._round(subject)
             except Unavailable as failure:
@@ -92,8 +95,10 @@ class _Course:
                 self._means.metrics.runs.of(self._name, "failed").inc()
                 self._means.log.exception("fault of the reconciler", source=self._name)
                 pause = AFTER_FAULT
-            await self._means.sleep(asyncio.Event(), APART / 1000)
-            await self._means.sleep(self._bell, max(pause - APART, 0) / 1000)
+            took = round((self._means.timer() - started) * 1000)
+            apart = max(APART, min(REST * took, subject.every))
+            await self._means.sleep(asyncio.Event(), apart / 1000)
+            await self._means.sleep(self._bell, max(pause - apart, 0) / 1000)
 
     async def _round(self, subject: Subject) -> int:
         """Ask, correct, and return after how many ms to ask again."""

@@ -14,7 +14,7 @@ from receiver.domain.incident import Rules
 from receiver.domain.reason import TruthReason
 from receiver.domain.reconcile import STALE_AFTER, nowhere
 from receiver.domain.truth import WARM_UP, Truth, Unanswered
-from receiver.reconcile.truth import AFTER_END, APART, Means, Reconciler, Subject, next_end
+from receiver.reconcile.truth import AFTER_END, APART, REST, Means, Reconciler, Subject, next_end
 from receiver.store.sqlite import SqliteStore
 from receiver.telemetry.labels import Labels
 from receiver.telemetry.logs import build_logging
@@ -60,6 +60,8 @@ class Bench:
     told: list[tuple[str, bool]] = field(default_factory=list)
     resting: asyncio.Condition = field(default_factory=asyncio.Condition)
     rounds: int = 0
+    seconds: float = 0.0  # what the timer shows
+    aparts: list[float] = field(default_factory=list)
     reconciler: Reconciler = field(init=False)
 
     def add(self, name: str, asked: Asked) -> Asked:
@@ -69,7 +71,8 @@ class Bench:
 
     async def sleep(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for the bell alone; the pause between two rounds takes no time."""
-        if seconds * 1000 == APART:
+        if len(self.aparts) <= len(self.pauses):
+            self.aparts.append(seconds)
             return
         self.pauses.append(seconds)
         async with self.resting:
@@ -114,7 +117,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
             metrics=made.metrics.reconciling,
             log=build_logging("info", log)("reconcile"),
             now=lambda: made.now,
-            timer=lambda: 0.0,
+            timer=lambda: made.seconds,
             luck=lambda: 0.5,
             sleep=made.sleep,
             wake=lambda: None,
@@ -156,6 +159,21 @@ async def test_whatever_hurries_during_a_round_is_one_more(bench: Bench) -> None
         bench.reconciler.hurry("prod")
         await bench.rested(3)
         assert asked.times == 3
+
+
+@pytest.mark.parametrize(("took", "apart"), [(0.1, APART), (1.0, 1000 * REST), (40.0, EVERY)])
+async def test_what_takes_long_rests_long_however_much_hurries(
+    bench: Bench, took: float, apart: float
+) -> None:
+    def slow(now: int) -> Truth:
+        bench.seconds += took
+        return truth(now)
+
+    bench.add("prod", Asked(slow))
+    async with bench.running():
+        await bench.rested(1)
+    assert bench.aparts == [apart / 1000]
+    assert bench.pauses == [(EVERY - apart) / 1000]
 
 
 async def test_a_source_that_hangs_or_fails_delays_no_other(bench: Bench) -> None:
