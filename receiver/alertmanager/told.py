@@ -25,6 +25,7 @@ from receiver.domain.truth import SeenAlert, SeenGroup, SeenSilence
 
 # A decoder does not let others run: entries read at a time, some ms.
 PIECE = 500
+PIECE_BYTES = 1 << 20  # of such entries together; a larger one is read alone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -190,9 +191,16 @@ def _read(status: int, body: bytes, read: Callable[[], A], what: str) -> A | Fai
 
 
 def _list(body: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[list[T]]) -> Iterable[T]:
-    entries = _raws.decode(body)
-    for at in range(0, len(entries), PIECE):
-        yield from decoder.decode(b"[" + b",".join(entries[at : at + PIECE]) + b"]")
+    piece: list[msgspec.Raw] = []
+    size = 0
+    for entry in _raws.decode(body):
+        length = len(memoryview(entry))
+        if piece and (len(piece) >= PIECE or size + length > PIECE_BYTES):
+            yield from decoder.decode(b"[" + b",".join(piece) + b"]")
+            piece, size = [], 0
+        piece.append(entry)
+        size += length
+    yield from decoder.decode(b"[" + b",".join(piece) + b"]")
 
 
 def _alert(told: _Alert) -> SeenAlert:

@@ -187,6 +187,33 @@ def test_nothing_that_is_sent_raises(status: int, body: bytes) -> None:
         assert status == 200 or not isinstance(answer, Alerts | Silences | Groups | Started)
 
 
+class Watched:
+    """Notes how much is read at a time."""
+
+    def __init__(self) -> None:
+        self.read: list[list[Any]] = []
+
+    def decode(self, body: bytes) -> list[Any]:
+        """Read, and note it."""
+        self.read.append(json.loads(body))
+        return self.read[-1]
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(1, 9), st.integers(1, 60))
+def test_no_piece_is_too_long_unless_one_entry_is(
+    lengths: list[int], piece: int, size: int
+) -> None:
+    entries = ["x" * length for length in lengths]
+    watched = Watched()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(told, "PIECE", piece)
+        patch.setattr(told, "PIECE_BYTES", size)
+        assert list(told._list(text(entries), watched)) == entries  # type: ignore[arg-type]  # noqa: SLF001
+    for read in watched.read:
+        assert len(read) <= piece
+        assert len(read) < 2 or sum(len(one) + 2 for one in read) <= size
+
+
 @given(st.integers(0, 40), st.integers(1, 9))
 def test_reading_in_pieces_loses_nothing(count: int, piece: int) -> None:
     alerts = [ALERT | {"fingerprint": f"{number:016x}"} for number in range(count)]
