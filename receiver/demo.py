@@ -7,18 +7,20 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 from receiver.app import App, real_world, running
 from receiver.config import parse
+from receiver.past import installed, prometheus
 from receiver.sandbox.alertmanager import serve_alertmanager
 from receiver.sandbox.notify import AlertmanagerConfig
 from receiver.sandbox.preset import Team
 from receiver.sandbox.server import Sandbox, serve_sandbox
-from receiver.story import STORY, Step
+from receiver.story import STORY, Pairs, Step
 from receiver.telemetry.logs import build_logging
 
 BINARIES = ("alertmanager", "prometheus-alertmanager")
@@ -27,6 +29,7 @@ AGENT_TOKEN = "demo-agent-token"  # noqa: S105
 START_PATIENCE = 10.0
 # An alert that is not sent again for five minutes counts as resolved.
 SEND_AGAIN = 60.0
+ELSEWHERE = timedelta(hours=2)
 
 CONFIG = """
 server:
@@ -38,6 +41,9 @@ alertmanagers:
   - name: demo
     urls: ["{alertmanager}"]
     webhook_token: {webhook_token}
+    reconcile_every: 5s
+    warm_up: 0s
+    {prometheus}
 agents:
   - name: customer_service
     token: {agent_token}
@@ -53,12 +59,25 @@ feishu:
   - name: legacy
     webhook_url: {hook_url}
     secret: {hook_secret}
+oncall:
+  - name: payments
+    rotation:
+      zone: Asia/Shanghai
+      start: 2026-01-05
+      every: 1d
+      people: [li@example.com, han@example.com, alice@example.com]
+escalations:
+  - name: payments
+    steps:
+      - {{after: 1m, via: mention, whom: ["oncall:payments"]}}
+      - {{after: 3m, via: app}}
 routes:
   - match: ['source="customer_service"']
     targets: ['ops:{service}']
   - match: ['severity="critical"']
     targets: ['ops:{production}']
     mention: [li@example.com]
+    escalation: payments
   - match: ['team="platform"']
     targets: ['ops:{platform}', 'legacy']
   - targets: ['ops:{production}']
@@ -83,12 +102,16 @@ receivers:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demonstration; ``real`` names the Alertmanager's binary, or is empty."""
+    """A running demonstration.
+
+    ``real`` names the Alertmanager's binary, and ``charts`` a Prometheus's address, or are empty.
+    """
 
     sandbox: Sandbox
     app: App
     alertmanager: str
     real: str
+    charts: str = ""
 
 
 async def run_demo(say: Callable[[str], None], *, port: int = 0, once: bool = False) -> None:
@@ -97,7 +120,8 @@ async def run_demo(say: Callable[[str], None], *, port: int = 0, once: bool = Fa
         what = f"the real Alertmanager ({demo.real})" if demo.real else STAND_IN
         say(f"Alertmanager  {demo.alertmanager}  {what}")
         say(f"receiver      {demo.app.url}  metrics {demo.app.ops_url}/metrics")
-        say(f"page          {demo.sandbox.page_url}  <- open this")
+        say(f"charts        {demo.charts or NO_CHARTS}")
+        say(f"page          {demo.sandbox.page_url}  <- open this; click, or write: help")
         async with httpx.AsyncClient(trust_env=False) as http:
             await tell(demo, http, say)
             if not once:
@@ -105,6 +129,7 @@ async def run_demo(say: Callable[[str], None], *, port: int = 0, once: bool = Fa
                 await _keep_firing(demo, http)
 
 
+NO_CHARTS = "none; install prometheus to see charts on cards"
 STAND_IN = "the sandbox's stand-in; install prometheus-alertmanager to see the real one"
 
 
@@ -125,18 +150,40 @@ async def demonstration(page_port: int = 0) -> AsyncIterator[Demo]:
         else:
             alertmanager = await stack.enter_async_context(_stand_in(url))
         team.app.callback_url = f"{url}/callbacks/feishu/ops"
-        app = await stack.enter_async_context(
-            running(_receiver(folder, sandbox, team, alertmanager, listen))
-        )
-        yield Demo(sandbox, app, alertmanager, binary)
+        charts = await _charts(stack, folder)
+        place = Place(folder, listen, alertmanager, charts)
+        app = await stack.enter_async_context(running(_receiver(place, sandbox, team)))
+        yield Demo(sandbox, app, alertmanager, binary, charts)
 
 
-def _receiver(folder: Path, sandbox: Sandbox, team: Team, alertmanager: str, port: int) -> App:
+class Place(NamedTuple):
+    """Where a demonstration runs, and what it talks to; ``prometheus`` may be empty."""
+
+    folder: Path
+    port: int
+    alertmanager: str
+    prometheus: str
+
+
+async def _charts(stack: contextlib.AsyncExitStack, folder: Path) -> str:
+    """Start the Prometheus of the charts, if it is installed; return its address."""
+    if not installed():
+        return ""
+    past = prometheus(folder / "prometheus", _free_port(), real_world().now())
+    url = await stack.enter_async_context(past)
+    async with asyncio.timeout(START_PATIENCE):
+        await _answers(f"{url}/-/ready", lambda: True)
+    return url
+
+
+def _receiver(place: Place, sandbox: Sandbox, team: Team) -> App:
+    folder = place.folder
     production, platform, service = (chat.chat_id for chat in team.chats)
     text = CONFIG.format(
-        port=port,
+        port=place.port,
         folder=folder,
-        alertmanager=alertmanager,
+        alertmanager=place.alertmanager,
+        prometheus=f"prometheus: {{url: {place.prometheus}}}" if place.prometheus else "",
         webhook_token=WEBHOOK_TOKEN,
         agent_token=AGENT_TOKEN,
         base_url=sandbox.platform_url,
@@ -208,13 +255,21 @@ async def _real(binary: str, folder: Path, url: str, port: int) -> AsyncIterator
 
 
 async def _until_ready(url: str, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(START_PATIENCE), httpx.AsyncClient(trust_env=False) as http:
-        while process.returncode is None:
-            with contextlib.suppress(httpx.HTTPError):
-                if (await http.get(f"{url}/-/ready")).is_success:
-                    return
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(START_PATIENCE):
+        if await _answers(f"{url}/-/ready", lambda: process.returncode is None):
+            return
     raise RuntimeError(f"Alertmanager ended with code {process.returncode} before it was ready")
+
+
+async def _answers(url: str, alive: Callable[[], bool]) -> bool:
+    """Wait until an address answers well; False where its program ended before."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while alive():
+            with contextlib.suppress(httpx.HTTPError):
+                if (await http.get(url)).is_success:
+                    return True
+            await asyncio.sleep(0.05)
+    return False
 
 
 async def tell(demo: Demo, http: httpx.AsyncClient, say: Callable[[str], None]) -> None:
@@ -234,6 +289,24 @@ async def _play(demo: Demo, http: httpx.AsyncClient, step: Step) -> None:
         (await http.post(url, json=step.message, headers=headers)).raise_for_status()
     if step.alerts:
         await _post(demo, http, step)
+    if step.silences:
+        await _silence(demo, http, step.silences)
+
+
+async def _silence(demo: Demo, http: httpx.AsyncClient, labels: Pairs) -> None:
+    """Make a silence as another tool does: past the receiver."""
+    now = datetime.now(UTC)  # noqa: TID251  (the demonstration lives in real time)
+    body = {
+        "matchers": [
+            {"name": name, "value": value, "isRegex": False, "isEqual": True}
+            for name, value in labels
+        ],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + ELSEWHERE).isoformat(),
+        "createdBy": "zhao (amtool)",
+        "comment": "the new certificate is being rolled out",
+    }
+    (await http.post(f"{demo.alertmanager}/api/v2/silences", json=body)).raise_for_status()
 
 
 async def _post(demo: Demo, http: httpx.AsyncClient, step: Step) -> None:

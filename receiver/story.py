@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from receiver.past import GRAPH
+
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -22,10 +24,11 @@ class Step(NamedTuple):
     alerts: tuple[Telling, ...] = ()
     resolves: bool = False
     message: Mapping[str, Any] | None = None
+    silences: Pairs = ()  # made with another tool
 
 
 def _alert(name: str, annotations: Mapping[str, str], **labels: str) -> Telling:
-    url = f"http://prometheus.example.com:9090/graph?g0.expr={name}&g0.tab=1"
+    url = f"http://prometheus.example.com:9090/alerts?search={name}"
     pairs = tuple(sorted({"alertname": name, **labels}.items()))
     return Telling(pairs, tuple(sorted(annotations.items())), url)
 
@@ -34,7 +37,7 @@ _RUNBOOK = "https://runbooks.example.com/"
 
 
 def _database(instance: str, share: str) -> Telling:
-    return _alert(
+    told = _alert(
         "PostgresConnectionsNearLimit",
         {
             "summary": f"{instance} uses {share} of its connections",
@@ -48,6 +51,7 @@ def _database(instance: str, share: str) -> Telling:
         instance=instance,
         team="payments",
     )
+    return told._replace(url=GRAPH)
 
 
 def _pod(pod: str) -> Telling:
@@ -118,6 +122,11 @@ STORY: tuple[Step, ...] = (
     Step(10, "a disk fills up", (_DISK,)),
     Step(20, "the second database joins the incident", (_database("pg-1", "91 %"),)),
     Step(35, "a certificate will expire", (_CERTIFICATE,)),
+    Step(
+        42,
+        "somebody silences that with another tool: its card turns grey",
+        silences=(("alertname", "CertificateExpiresSoon"),),
+    ),
     Step(50, "one pod recovers", (_pod("cart-7f9c"),), resolves=True),
     Step(
         65,
@@ -129,6 +138,12 @@ STORY: tuple[Step, ...] = (
             "severity": "info",
             "type": "post",
         },
+    ),
+    Step(
+        72,
+        "the certificate is renewed; silenced, Alertmanager says nothing, and its card turns green",
+        (_CERTIFICATE,),
+        resolves=True,
     ),
     Step(80, "the payment API recovers", (_LATENCY,), resolves=True),
     Step(100, "the last pod recovers", (_pod("cart-b41d"),), resolves=True),

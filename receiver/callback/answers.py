@@ -26,7 +26,7 @@ _FORMS: dict[CommandKind, Said] = {
 }
 _MEANINGS: dict[CommandKind, Said] = {
     CommandKind.ALERTS: Said("正在告警的事件", "what fires"),
-    CommandKind.SILENCES: Said("生效的静默", "the silences that hold"),
+    CommandKind.SILENCES: Said("在此创建、仍有效的静默", "the silences made here that hold"),
     CommandKind.SILENCE: Said(
         "静默匹配的告警,最长 7d;回复卡片时可不写标签",
         "mute what matches, 7d at most; in a card's thread without labels",
@@ -168,7 +168,7 @@ def silences_answer(found: Sequence[tuple[str, Silence]], more: int) -> Answer:
     left = max(len(found) - SHOWN_MOST, 0) + more
     if left:
         lines.append((Said(f"另有 {left} 个", f"{left} more"),))
-    title = Said(f"生效的静默:{len(found)}", f"Silences that hold: {len(found)}")
+    title = Said(f"在此创建的静默:{len(found)}", f"Silences made here: {len(found)}")
     return Answer(title, tuple(lines))
 
 
