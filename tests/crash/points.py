@@ -208,13 +208,13 @@ web:_missing                                  no path of ours: 404
 web:_WrongMethod.__call__                     no method of ours: 405
 web:_Server.startup                           start: nobody is listened to yet
 web:serving                                   start and stop
-store.sqlite:SqliteStore.act                  a click
+store.sqlite:SqliteStore.act                  a click: test_people.py kills there
 store.sqlite:SqliteStore.conclude             Alertmanager's answer about a silence
 store.sqlite:SqliteStore.note                 the audit: clicks on unknown cards, starts, reloads
 store.sqlite:SqliteStore.reconcile            a round of reconciling
-store.sqlite:SqliteStore.ask                  a command
+store.sqlite:SqliteStore.ask                  a command: test_people.py kills there
 store.sqlite:SqliteStore.asked                start: commands that were not answered
-store.sqlite:SqliteStore.answered             a command
+store.sqlite:SqliteStore.answered             a command: test_people.py kills there
 store.sqlite:SqliteStore.alive                a command
 store.reading:Reading.card_of                 a command, or a note
 store.reading:Reading.audit                   the API
