@@ -1,4 +1,4 @@
-"""The commands: serve, check, doctor, replay, selfcheck, audit, demo, sandbox, render."""
+"""The commands: serve, check, doctor, replay, why, selfcheck, audit, demo, sandbox, render."""
 
 import asyncio
 import contextlib
@@ -106,6 +106,30 @@ def _report(outcomes: Iterable[tuple[str, bool]]) -> None:
         failed = failed or not good
     if failed:
         raise SystemExit(1)
+
+
+@main.command()
+@click.argument("incident", metavar="ID", type=click.IntRange(min=1))
+@click.option("--chinese", is_flag=True, help="In Chinese.")
+@click.option("--url", default="", help="The receiver's ops port.  [default: the file's, or 8081]")
+@click.option("--token", default="", envvar="RECEIVER_OPS_TOKEN", help="Its server.ops_token.")
+@click.option("--token-file", type=click.File("r"), help="A file with the token.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Take the address and the token from this file.",
+)
+def why(incident: int, path: Path | None, *, chinese: bool, **options: Any) -> None:
+    """Tell what an incident of a running receiver went through, and where it stands."""
+    from receiver.ops.client import OpsClient, Refused, story  # noqa: PLC0415
+
+    url, token = _ops_of(path, options)
+    try:
+        with OpsClient(url, token) as client:
+            click.echo("\n".join(story(client.incident(incident), chinese=chinese)))
+    except Refused as wrong:
+        raise click.ClickException(str(wrong)) from None
 
 
 @main.command()

@@ -6,6 +6,7 @@ from receiver.callback.commands import Commands, OnDuty
 from receiver.callback.desk import Desk
 from receiver.callback.errands import ErrandMeans, Errands
 from receiver.callback.feishu import CallbackApp
+from receiver.callback.listed import Source, Told, ask_all
 from receiver.channels.base import Limit
 from receiver.channels.feishu.client import FeishuApp
 from receiver.deliver.budget import Ledger, windows_of
@@ -25,13 +26,23 @@ def duty_of(oncall: OnCall) -> OnDuty:
     return now
 
 
+def commands_of(
+    desk: Desk, on_duty: OnDuty, sources: Callable[[], Mapping[str, Source]]
+) -> Commands:
+    """Return what carries commands out; ``sources`` are those of the configuration in force."""
+
+    async def told() -> Mapping[str, Told]:
+        return await ask_all(sources(), desk.now())
+
+    return Commands(desk=desk, on_duty=on_duty, told=told)
+
+
 def errands(
-    desk: Desk,
+    commands: Commands,
     *,
     apps: Callable[[], Mapping[str, CallbackApp]],
     ledger: Ledger,
     charge: Charge,
-    on_duty: OnDuty,
     pause: Callable[[float], Awaitable[None]],
 ) -> Errands:
     """Return what answers people, in the windows that deliveries share."""
@@ -46,12 +57,12 @@ def errands(
     return Errands(
         ErrandMeans(
             app=app,
-            commands=Commands(desk=desk, on_duty=on_duty),
-            store=desk.store,
+            commands=commands,
+            store=commands.desk.store,
             windows=ledger,
             charge=keys,
-            log=desk.log,
-            now=desk.now,
+            log=commands.desk.log,
+            now=commands.desk.now,
             pause=pause,
         )
     )

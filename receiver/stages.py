@@ -23,7 +23,7 @@ from receiver.ingest.alertmanager import AlertmanagerWebhook
 from receiver.ingest.alertmanager import Tools as WebhookTools
 from receiver.ingest.events import EventsWebhook
 from receiver.ingest.operators import Operators
-from receiver.listening import duty_of, errands
+from receiver.listening import commands_of, duty_of, errands
 from receiver.ops.conservation import CheckMeans, Conservation
 from receiver.reconcile.clock import Clock
 from receiver.reconcile.truth import Means as TruthMeans
@@ -196,12 +196,12 @@ class Stages:
         )
 
     def _make_errands(self, desk: Desk, ledger: Ledger) -> Errands:
+        duty = duty_of(self._on.duty.oncall)
         return errands(
-            desk,
+            commands_of(desk, duty, lambda: self._on.parts().alertmanagers),
             apps=lambda: self._on.parts().apps,
             ledger=ledger,
             charge=self.dispatcher.charge,
-            on_duty=duty_of(self._on.duty.oncall),
             pause=self._on.world.pause,
         )
 

@@ -22,7 +22,7 @@ from receiver.alertmanager.call import Call, Caller, Ports, Request, Timeouts
 from receiver.alertmanager.peer import Source, peers_of
 from receiver.alertmanager.view import Viewer
 from receiver.domain.matcher import equal
-from receiver.domain.truth import Truth, Unanswered
+from receiver.domain.truth import SeenSilence, Truth, Unanswered
 
 FILTERS_LIMIT = 4
 FILTER_VALUE_LIMIT = 200
@@ -54,6 +54,10 @@ class AlertmanagerClient:
         Every peer is asked for all of it, at once; the whole answers are heard as one.
         """
         return await self._viewer.truth(now)
+
+    async def every_silence(self, now: int) -> tuple[SeenSilence, ...] | Unanswered:
+        """Return the silences that the peers know, whoever made them, expired ones included."""
+        return await self._viewer.silences(now)
 
     async def create(self, body: Mapping[str, object]) -> Created | Failure:
         """Create a silence on one peer; another is tried only where surely nothing was sent."""

@@ -9,13 +9,14 @@ from receiver.alertmanager.call import Call, Caller, Request
 from receiver.alertmanager.peer import Peer
 from receiver.alertmanager.runs import Runs
 from receiver.alertmanager.told import (
+    Silences,
     Started,
     read_alerts,
     read_groups,
     read_silences,
     read_status,
 )
-from receiver.domain.truth import Truth, Unanswered, merge
+from receiver.domain.truth import SeenSilence, Truth, Unanswered, merge
 
 MANY = 1_000  # alerts; joining more would keep the loop from others for some ms
 
@@ -53,6 +54,16 @@ class Viewer:
         if sum(len(view.alerts) for view in whole) > MANY:
             return await asyncio.to_thread(merge, whole)
         return merge(whole)
+
+    async def silences(self, now: int) -> tuple[SeenSilence, ...] | Unanswered:
+        """Ask every peer for its silences alone; those that answer are heard as one."""
+        answers = await asyncio.gather(
+            *(self._caller.patiently(peer, _SILENCES, read_silences) for peer in self._peers)
+        )
+        views = [Truth(now, {}, one.silences, ()) for one in answers if isinstance(one, Silences)]
+        if views:
+            return (await asyncio.to_thread(merge, tuple(views))).silences
+        return Unanswered(f"{self._name}: no peer answered")
 
     async def _look(self, peer: Peer, now: int) -> Truth | str:
         try:

@@ -1,20 +1,31 @@
 """The words that commands are answered with, in both languages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from receiver.callback.toast import Toast
 from receiver.channels.feishu.answer_card import Answer, Line
+from receiver.domain.alternatives import SETS_MOST
 from receiver.domain.command import NAMES, CommandKind, Mistake, Problem
 from receiver.domain.incident import Incident
+from receiver.domain.listing import Standing
+from receiver.domain.request import Request
 from receiver.domain.silence import Silence, SilenceState
 from receiver.phrases import Said
+from receiver.phrases.story import Event, Now, event_line, now_lines, title_of
 from receiver.store.base import Entry, Snapshot
 
 SHOWN_MOST = 15
+SILENCES_MOST = 10  # of one page
+UNANSWERED_MOST = 5
+NAME_LIMIT = 40
+MATCHERS_SHOWN = 120
+COMMENT_SHOWN = 80
+EVENT_SHOWN = 140
+_NEXT = Said("静默列表 <页>", "silences <page>")
 
 _FORMS: dict[CommandKind, Said] = {
     CommandKind.ALERTS: Said('告警 [severity="critical"]', 'alerts [severity="critical"]'),
-    CommandKind.SILENCES: Said("静默列表", "silences"),
+    CommandKind.SILENCES: Said("静默列表 [页]", "silences [page]"),
     CommandKind.SILENCE: Said(
         "静默 alertname=DiskFull 2h 换盘", "silence alertname=DiskFull 2h new disk"
     ),
@@ -47,7 +58,13 @@ _PROBLEMS: dict[Problem, Said] = {
         "缺少标签,例如 alertname=DiskFull", "Labels are missing, such as alertname=DiskFull"
     ),
     Problem.NOT_EQUAL: Said(
-        "静默只接受 标签=值,值不能为空", "A silence takes label=value alone, with a value"
+        '静默只接受 标签=值 或 标签=~"甲|乙" 这样逐一列出的值,值不能为空;不接受 != 和 !~',
+        'A silence takes label=value, or label=~"a|b" that names each value; never an empty one, '
+        "and no != or !~",
+    ),
+    Problem.TOO_MANY: Said(
+        f"这需要超过 {SETS_MOST} 个静默,请缩小范围",
+        f"That would be more than {SETS_MOST} silences: name fewer values",
     ),
     Problem.NO_DURATION: Said(
         "缺少时长,例如 30m、2h、1d", "The time is missing, such as 30m, 2h or 1d"
@@ -107,13 +124,6 @@ def number(incident: Incident) -> str:
     return f"#{incident.id}"
 
 
-def title_of(incident: Incident) -> str:
-    """Return what an incident is called."""
-    labels = incident.group_labels
-    named = incident.title or labels.get("alertname", "")
-    return named or ", ".join(f"{name}={value}" for name, value in labels.items()) or "?"
-
-
 def alerts_answer(found: Sequence[Snapshot], firing: Sequence[int], more: bool) -> Answer:
     """List incidents with the number of their alerts that fire and match."""
     lines: list[Line] = []
@@ -152,24 +162,49 @@ def matchers_of(silence: Silence) -> str:
     return ", ".join(f"{name}={value}" for name, value in silence.matchers)
 
 
-def silences_answer(found: Sequence[tuple[str, Silence]], more: int) -> Answer:
-    """List silences with their ids, the first to end first."""
-    lines: list[Line] = [
-        (
-            both(f"{silence.id[:8]} {matchers_of(silence)} "),
-            Said(
-                f"({source},{silence.actor.label})至 ", f"({source}, {silence.actor.label}) until "
-            ),
-            silence.ends_at,
-            both(f" {silence.comment}" if silence.comment else ""),
+def silences_answer(found: Sequence[Standing], page: int, unanswered: Mapping[str, str]) -> Answer:
+    """List the silences of a page, the first to end first; and who could not be asked."""
+    pages = max(-(-len(found) // SILENCES_MOST), 1)
+    page = min(page, pages)
+    first = (page - 1) * SILENCES_MOST
+    lines: list[Line] = [_standing(one) for one in found[first : first + SILENCES_MOST]]
+    for source, problem in sorted(unanswered.items())[:UNANSWERED_MOST]:
+        lines.append(
+            (
+                Said(
+                    f"⚠️ {source} 没有回答({problem}),只列出在此创建的",
+                    f"⚠️ {source} did not answer ({problem}): only those made here are listed",
+                ),
+            )
         )
-        for source, silence in found[:SHOWN_MOST]
-    ]
-    left = max(len(found) - SHOWN_MOST, 0) + more
-    if left:
-        lines.append((Said(f"另有 {left} 个", f"{left} more"),))
-    title = Said(f"在此创建的静默:{len(found)}", f"Silences made here: {len(found)}")
+    if pages > 1:
+        lines.append((Said(f"第 {page}/{pages} 页,写:", f"Page {page} of {pages}, write: "), _NEXT))
+    title = Said(f"生效的静默:{len(found)}", f"Silences that hold: {len(found)}")
     return Answer(title, tuple(lines))
+
+
+def _standing(one: Standing) -> Line:
+    where = Said("在此创建", "made here") if one.ours else Said("在别处创建", "made elsewhere")
+    who = cut(one.who, NAME_LIMIT) or "?"
+    why = cut(one.comment, COMMENT_SHOWN)
+    head = both(f"{one.id[:8]} {cut(one.matchers, MATCHERS_SHOWN)} ")
+    begins: Line = (Said("自 ", "from "), one.begins_at, both(" ")) if one.begins_at else ()
+    return (
+        head,
+        Said(
+            f"({one.source},{who},{where.zh_cn})",
+            f"({one.source}, {who}, {where.en_us}) ",
+        ),
+        *begins,
+        Said("至 ", "until "),
+        one.ends_at,
+        both(f" {why}" if why else ""),
+    )
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text that is short enough for a list."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 _STATES = {
@@ -195,17 +230,36 @@ def silence_line(source: str, silence: Silence) -> Line:
     )
 
 
-def why_answer(snapshot: Snapshot, entries: Sequence[Entry]) -> Answer:
-    """Tell what an incident went through, the newest last."""
-    incident = snapshot.incident
-    firing = sum(1 for member in snapshot.members if member.firing)
-    over = incident.closed_at is not None
-    state = Said("已结束", "it is over") if over else Said(f"{firing} 条在告警", f"{firing} firing")
-    lines: list[Line] = [(state,)]
-    hidden = max(len(entries) - SHOWN_MOST, 0)
+def awaits_line(asked: Request, incident: Incident, *, here: bool) -> Line:
+    """Say who asks for what, that somebody else must approve it, until when, and where."""
+    who = asked.silences[0].actor.label
+    what = "; ".join(cut(matchers_of(one), MATCHERS_SHOWN) for one in asked.silences)
+    card = f"{number(incident)} {cut(title_of(incident), MATCHERS_SHOWN)}"
+    return (
+        Said(
+            f"{who} 请求静默 {what}({asked.muting} 条在告警),范围较大,须由另一人在卡片 {card} "
+            f"({'本群' if here else '该卡片所在的群'})上批准,截至 ",
+            f"{who} asks to silence {what} ({asked.muting} firing). It is broad: somebody else "
+            f"must approve it on the card {card}, in {'this chat' if here else 'its own chat'}, "
+            "until ",
+        ),
+        asked.until,
+    )
+
+
+def why_answer(now: Now, entries: Sequence[Entry]) -> Answer:
+    """Tell where an incident stands and what it went through, the newest last."""
+    events = [Event(one.at, one.kind, one.detail, one.actor) for one in entries]
+    lines = now_lines(now, events)
+    hidden = max(len(events) - SHOWN_MOST, 0)
     if hidden:
         lines.append((Said(f"更早的 {hidden} 条从略", f"{hidden} earlier lines are left out"),))
-    for entry in entries[-SHOWN_MOST:]:
-        words = " ".join(filter(None, (entry.kind, entry.detail, entry.actor)))
-        lines.append((entry.at, both(f" {words}")))
-    return Answer(both(f"{number(incident)} {title_of(incident)}"), tuple(lines))
+    lines += [event_line(one) for one in events[-SHOWN_MOST:]]
+    return Answer(both(f"#{now.id} {now.title}"), tuple(_short(line) for line in lines))
+
+
+def _short(line: Line) -> Line:
+    return tuple(
+        piece if isinstance(piece, int) else Said(*(cut(text, EVENT_SHOWN) for text in piece))
+        for piece in line
+    )

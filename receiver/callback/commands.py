@@ -8,6 +8,7 @@ from typing import NamedTuple
 from receiver.callback.access import access_of
 from receiver.callback.answers import (
     alerts_answer,
+    awaits_line,
     help_answer,
     mistaken,
     number,
@@ -18,23 +19,28 @@ from receiver.callback.answers import (
     why_answer,
 )
 from receiver.callback.desk import Desk
+from receiver.callback.listed import Told
+from receiver.callback.muting import left_out, mutes_line, planned
 from receiver.callback.refusals import refusal_toast
 from receiver.callback.toasts import outcome_of, toast_for
 from receiver.channels.base import Channel, Directory
 from receiver.channels.feishu.answer_card import Answer, Line
 from receiver.domain.action import Action, ActionKind
+from receiver.domain.alternatives import spread
 from receiver.domain.command import Command, CommandKind, Mistake, parse
-from receiver.domain.commanding import covers
 from receiver.domain.incident import Incident, Kind
+from receiver.domain.listing import standing
 from receiver.domain.person import Actor
 from receiver.domain.reason import ActionReason
 from receiver.domain.scope import scope_matchers
 from receiver.domain.silence import GROUP_SCOPE, Silence, is_safe
+from receiver.domain.truth import Unanswered
 from receiver.phrases import Said
+from receiver.phrases.story import now_of
 from receiver.store.base import Acted, Snapshot
 
 LOOKED_AT = 500  # incidents that go on, the newest
-SOURCES_MOST = 5
+JOBS_MOST = 10  # silences that one command makes
 OUTCOME_WITHIN = 8.0  # seconds for Alertmanager; the answer says where it is not done by then
 
 
@@ -49,6 +55,8 @@ class Asker(NamedTuple):
     trace: str = ""
 
 
+# What each source says of its silences, or that it did not answer in time.
+Hear = Callable[[], Awaitable[Mapping[str, Told]]]
 # Who is on call now, by the names of the lists.
 OnDuty = Callable[[], Mapping[str, Sequence[str]]]
 
@@ -59,6 +67,7 @@ class Commands:
 
     desk: Desk
     on_duty: OnDuty
+    told: Hear
 
     async def answer(self, text: str, asker: Asker) -> Answer:
         """Do what a text asks for, and say what became of it."""
@@ -96,42 +105,44 @@ class Commands:
         kept.sort(key=lambda pair: (pair[0].incident.rank, -pair[0].incident.id))
         return alerts_answer([one for one, _ in kept], [count for _, count in kept], more)
 
-    async def _silences(self, _: Command, __: Asker) -> Answer:
+    async def _silences(self, command: Command, _: Asker) -> Answer:
+        told = await self.told()
         alive, _more = await self._alive()
         now = self.desk.now()
-        found = {
-            silence.id: (one.incident.source, silence)
+        own = [
+            (one.incident.source, silence)
             for one in alive
             for silence in one.incident.silences
             if silence.holds and silence.ends_at > now
+        ]
+        heard = {name: one for name, one in told.items() if not isinstance(one, Unanswered)}
+        unanswered = {
+            name: one.problem for name, one in told.items() if isinstance(one, Unanswered)
         }
-        ordered = sorted(found.values(), key=lambda pair: pair[1].ends_at)
-        return silences_answer(ordered, 0)
+        return silences_answer(standing(own, heard, now), command.page, unanswered)
 
     async def _silence(self, command: Command, asker: Asker) -> Answer:
-        matchers = tuple((one.name, one.value) for one in command.matchers)
         base = self._action(ActionKind.SILENCE, asker, comment=command.comment)
-        if not matchers:
+        if not command.matchers:
             return await self._silence_card(command, asker, base)
+        sets = spread(command.matchers) or ()
         alive, _ = await self._alive()
-        hosts = _hosts(alive, matchers)
-        if not hosts:
+        plan = planned(alive, sets)
+        if not plan.jobs:
             nothing = Said("没有正在告警的告警匹配", "Nothing that fires matches")
             return told(Said("没有执行", "Nothing was done"), (nothing,), good=False)
         lines: list[Line] = []
-        for host, alerts in hosts[:SOURCES_MOST]:
-            source = host.source
+        for job in plan.jobs[:JOBS_MOST]:
+            more = job.host.source if len(sets) == 1 else f"{job.host.source}\0{job.matchers!r}"
             action = replace(
                 base,
-                id=_id(asker, source),
-                incident=host.id,
-                matchers=matchers,
+                id=_id(asker, more),
+                incident=job.host.id,
+                matchers=job.matchers,
                 lasts=command.duration,
             )
-            lines += [(_mutes(alerts, host),), *await self._silenced(action, asker)]
-        if len(hosts) > SOURCES_MOST:
-            left = len(hosts) - SOURCES_MOST
-            lines.append((Said(f"另有 {left} 个来源未静默", f"{left} more sources not silenced"),))
+            lines += [mutes_line(job), *await self._silenced(action, asker)]
+        lines += left_out(plan, JOBS_MOST)
         return Answer(Said("静默", "Silence"), tuple(lines))
 
     async def _silence_card(self, command: Command, asker: Asker, base: Action) -> Answer:
@@ -152,6 +163,12 @@ class Commands:
         acted, after = await self._act(action, asker)
         kept = () if after is None else after.incident.silences
         mine = next((one for one in kept if one.id == action.id), None)
+        requests = () if after is None else after.incident.requests
+        asked = next((one for one in requests if one.id == action.id), None)
+        if asked is not None and after is not None:
+            cards = await self.desk.store.cards(action.incident)
+            here = any(card.target == asker.place for card in cards)
+            return [awaits_line(asked, after.incident, here=here)]
         if mine is None or after is None:
             why = _why_not(acted, asker.channel, action, after)
             return [why] if why else [(Said("没有静默", "Not silenced"),)]
@@ -224,7 +241,9 @@ class Commands:
         if snapshot is None:
             unknown = Said("没有这个事件", "There is no such incident")
             return told(Said("没有执行", "Nothing was done"), (unknown,), good=False)
-        return why_answer(snapshot, await self.desk.store.timeline(chosen))
+        cards = await self.desk.store.cards(chosen)
+        now = now_of(snapshot.incident, snapshot.members, cards)
+        return why_answer(now, await self.desk.store.timeline(chosen))
 
     async def _oncall(self, command: Command, asker: Asker) -> Answer:
         duty = self.on_duty()
@@ -278,33 +297,6 @@ def _id(asker: Asker, more: str) -> str:
 
 def _accepts(command: Command, labels: dict[str, str]) -> bool:
     return all(matcher.matches(labels) for matcher in command.matchers)
-
-
-def _hosts(
-    alive: Sequence[Snapshot], matchers: Sequence[tuple[str, str]]
-) -> list[tuple[Incident, tuple[int, int]]]:
-    """Return of each source the incident that keeps the silence, and (alerts, incidents) muted.
-
-    It is the newest that goes on and has an alert that the silence mutes.
-    """
-    found: dict[str, tuple[Incident, tuple[int, int]]] = {}
-    for one in alive:
-        if one.incident.kind is not Kind.ALERTS:
-            continue
-        count = sum(1 for each in one.members if each.firing and covers(matchers, each.labels))
-        if count:
-            host, (alerts, incidents) = found.get(one.incident.source, (one.incident, (0, 0)))
-            found[one.incident.source] = (host, (alerts + count, incidents + 1))
-    return list(found.values())
-
-
-def _mutes(counts: tuple[int, int], host: Incident) -> Said:
-    alerts, incidents = counts
-    return Said(
-        f"{host.source}:现在匹配 {alerts} 条告警,{incidents} 个事件,记在 {number(host)}",
-        f"{host.source}: alerts that match now: {alerts}, incidents: {incidents}; "
-        f"kept with {number(host)}",
-    )
 
 
 def _is_meant(silence: Silence, incident: Incident, command: Command, asker: Asker) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from receiver.domain.matcher import BadMatcher, Matcher, Operator, equal, parse_matcher
+from receiver.domain.alternatives import SETS_MOST, spread, values_of
+from receiver.domain.matcher import BadMatcher, Matcher, equal, parse_matcher
 from receiver.domain.wildcard import wildcard
 
 TEXT_LIMIT: Final = 2_000  # characters
@@ -38,6 +39,7 @@ class Problem(StrEnum):
     MATCHER = "matcher"
     NO_MATCHER = "no_matcher"
     NOT_EQUAL = "not_equal"
+    TOO_MANY = "too_many"
     NO_DURATION = "no_duration"
     DURATION = "duration"
     NO_ID = "no_id"
@@ -70,6 +72,7 @@ class Command:
     duration: int = 0
     comment: str = ""
     id: str = ""
+    page: int = 1  # of a list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +91,11 @@ class _Wrong(Exception):
         self.problem, self.at, self.seen = problem, at, seen
 
 
-# People write with Chinese keyboards: outside quotes their signs mean the same.
+# People write with Chinese keyboards, and copy what cards show: outside quotes their signs mean
+# the same.
 _SIGNS = {
     ord(theirs): ours
-    for theirs, ours in zip("，、＝！～｛｝：＃\u3000\u00a0\n\t", ",,=!~{}:#    ", strict=True)
+    for theirs, ours in zip("，、＝！～∼｛｝：＃\u3000\u00a0\n\t", ",,=!~~{}:#    ", strict=True)
 }
 _QUOTES = {'"': '"', "“": "”“", "”": "”“", "「": "」", "＂": "＂"}
 _NAME = re.compile(r"\s*/?([^\s:]+)\s*:?\s*", re.DOTALL)
@@ -116,6 +120,7 @@ _UNITS = {
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _DURATION = re.compile(rf"(?:[0-9]{{1,6}}(?:{_UNIT}))+(?=[\s,]|$)")
 _PART = re.compile(rf"([0-9]{{1,6}})({_UNIT})")
+_PAGE = re.compile(r"[0-9]{1,4}(?=\s|$)")
 _ID = re.compile(r"#?([A-Za-z0-9-]{1,64})")
 
 
@@ -207,8 +212,10 @@ def _read_silence(kind: CommandKind, text: str, at: int, threaded: bool) -> Comm
     more, at = _matchers(text, at)
     matchers = (*named, *more)
     for one in matchers:
-        if one.operator is not Operator.EQUAL or not one.value:
+        if values_of(one) is None:
             raise _Wrong(Problem.NOT_EQUAL, 0, str(one))
+    if len(spread(matchers) or ()) > SETS_MOST:
+        raise _Wrong(Problem.TOO_MANY)
     if not matchers and not threaded:
         raise _Wrong(Problem.NO_MATCHER, at + 1, text[at:])
     found = _DURATION.match(text, at)
@@ -237,6 +244,14 @@ def _read_name(kind: CommandKind, text: str, at: int, _: bool) -> Command:
     return Command(kind=kind, id=text[at:].strip(" ,"))
 
 
+def _read_page(kind: CommandKind, text: str, at: int, _: bool) -> Command:
+    at = _skip(text, at)
+    found = _PAGE.match(text, at)
+    end = at if found is None else found.end()
+    _end(text, _skip(text, end))
+    return Command(kind=kind, page=1 if found is None else max(int(found[0]), 1))
+
+
 def _read_nothing(kind: CommandKind, text: str, at: int, _: bool) -> Command:
     if kind is not CommandKind.HELP:
         _end(text, _skip(text, at))
@@ -250,7 +265,7 @@ def _end(text: str, at: int) -> None:
 
 _READERS = {
     CommandKind.ALERTS: _read_alerts,
-    CommandKind.SILENCES: _read_nothing,
+    CommandKind.SILENCES: _read_page,
     CommandKind.SILENCE: _read_silence,
     CommandKind.UNSILENCE: _read_id,
     CommandKind.ACK: _read_id,

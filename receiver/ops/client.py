@@ -1,4 +1,4 @@
-"""The client of the ops port's API: what ``receiver replay`` asks, and how faults are worded."""
+"""The client of the ops port's API, for ``receiver replay`` and ``receiver why``."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -8,12 +8,14 @@ import httpx
 import msgspec
 
 from receiver.openapi import LETTERS_MOST
+from receiver.phrases.story import Event, Line, Now, event_line, now_lines
 
 DEFAULT_URL = "http://127.0.0.1:8081"
 TIMEOUT = 30.0  # seconds
 UNAUTHORIZED, MISSING = 401, 404
 COLUMNS = ("id", "incident", "target", "since", "reason", "title")
 TITLE_SHOWN = 60
+SHOWN_MOST = 100  # owners, silences and cards of an incident, each
 _NEWEST = f"only the newest {LETTERS_MOST} dead letters"
 
 
@@ -41,6 +43,13 @@ class Letters(list[DeadLetter]):
     """Some dead letters; ``cut`` says that older ones may not have been looked at."""
 
     cut = False
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """An incident: where it stands, and its timeline, the oldest line first."""
+
+    now: Now
+    timeline: list[Event]
 
 
 class _Listed(msgspec.Struct):
@@ -92,6 +101,22 @@ class OpsClient:
             )
         self.cut = letters.cut
         return letters
+
+    def incident(self, number: int) -> Whole:
+        """Return an incident with its timeline.
+
+        Raises:
+            Unknown: there is no such incident.
+            Refused: the receiver does not answer, or not with an incident.
+
+        """
+        answer = self._ask("GET", f"/api/v1/incidents/{number}", missing=True)
+        if answer.status_code == MISSING:
+            raise Unknown(f"{number} is no incident: its card, and `alerts` in the chat, name it")
+        try:
+            return msgspec.json.decode(answer.content, type=Whole)
+        except msgspec.MsgspecError:
+            raise Refused(f"{self._url} answers strangely: is it of an older version?") from None
 
     def replay(self, letter: int) -> None:
         """Have a dead letter sent again.
@@ -174,6 +199,20 @@ def table(letters: Sequence[DeadLetter]) -> list[str]:
     if isinstance(letters, Letters) and letters.cut:
         lines.append(f"{_NEWEST} are looked at: there may be older ones")
     return lines
+
+
+def story(told: Whole, *, chinese: bool = False) -> list[str]:
+    """Return in plain words where an incident stands and what it went through; times in UTC."""
+    head = f"#{told.now.id} {told.now.title}"
+    lines = [*now_lines(told.now, told.timeline, SHOWN_MOST), *map(event_line, told.timeline)]
+    return [_plain(head), *(_written(line, chinese=chinese) for line in lines)]
+
+
+def _written(line: Line, *, chinese: bool) -> str:
+    return "".join(
+        _moment(piece) if isinstance(piece, int) else _plain(piece[0 if chinese else 1])
+        for piece in line
+    )
 
 
 def _row(letter: DeadLetter) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from receiver.domain.card import (
 )
 from receiver.domain.incident import Incident
 from receiver.domain.ownership import owners
+from receiver.phrases.story import now_of
 from receiver.store.accounts import Totals
 from receiver.store.base import Entry, Snapshot
 
@@ -93,6 +94,7 @@ def whole(snapshot: Snapshot, cards: Sequence[Card], timeline: Sequence[Entry]) 
         ],
         "cards": [card(each) for each in cards],
         "timeline": [entry._asdict() for entry in timeline],
+        "now": now_of(snapshot.incident, snapshot.members, cards),
     }
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from receiver.domain.alternatives import spread
 from receiver.domain.command import (
     DAY,
     HOUR,
@@ -18,7 +19,6 @@ from receiver.domain.command import (
     normal,
     parse,
 )
-from receiver.domain.matcher import Operator
 
 
 def command(text: str, *, threaded: bool = False) -> Command:
@@ -70,6 +70,8 @@ DISK = ("alertname", "=", "DiskFull")
         ("静默：alertname=「磁盘」 1天", [("alertname", "=", "磁盘")], DAY, ""),
         ('silence a="x\\"y" 1h30m z', [("a", "=", 'x"y')], 90 * MINUTE, "z"),
         ("静默DiskFull 90分钟", [DISK], 90 * MINUTE, ""),
+        ('silence a=∼"b|c" 1h', [("a", "=~", "b|c")], HOUR, ""),  # as a card shows it
+        ('silence x=y,a=~"b|c" 1h', [("x", "=", "y"), ("a", "=~", "b|c")], HOUR, ""),
         ("silence a=1,b=2 1w", [("a", "=", "1"), ("b", "=", "2")], 7 * DAY, ""),
     ],
 )
@@ -101,7 +103,9 @@ def test_alerts_take_every_matcher() -> None:
         ("silence a=b 2hours", Problem.NO_DURATION, 13, "2hours"),
         ("silence a=b 8d", Problem.DURATION, 13, "8d"),
         ("silence a=b 0m", Problem.DURATION, 13, "0m"),
-        ("silence a=~b 2h", Problem.NOT_EQUAL, 0, 'a=~"b"'),
+        ("silence a=~b. 2h", Problem.NOT_EQUAL, 0, 'a=~"b."'),
+        ("silence x=y, a!~b 2h", Problem.NOT_EQUAL, 0, 'a!~"b"'),
+        ("silence a=~1|2|3|4,b=~1|2|3 2h", Problem.TOO_MANY, 0, ""),
         ('silence a="" 2h', Problem.NOT_EQUAL, 0, 'a=""'),
         ("silence a!=b 2h", Problem.NOT_EQUAL, 0, 'a!="b"'),
         ("alerts a=~(", Problem.MATCHER, 8, "a=~("),
@@ -116,6 +120,18 @@ def test_alerts_take_every_matcher() -> None:
 def test_a_mistake_says_what_and_where(text: str, problem: Problem, at: int, seen: str) -> None:
     read = mistake(text)
     assert (read.problem, read.at, read.seen) == (problem, at, seen)
+
+
+def test_a_list_has_pages() -> None:
+    pages = [
+        ("silences", 1),
+        ("silences 3", 3),
+        ("静默列表 2", 2),
+        ("静默列表2", 2),
+    ]
+    assert [command(text).page for text, _ in pages] == [page for _, page in pages]
+    assert mistake("silences 12345").problem is Problem.SURPLUS
+    assert mistake("silences 2x").problem is Problem.SURPLUS
 
 
 def test_ids_may_have_their_sign() -> None:
@@ -140,7 +156,9 @@ def test_any_text_is_a_command_or_a_mistake(text: str, threaded: bool) -> None:
     elif read.kind is CommandKind.SILENCE:
         assert MINUTE <= read.duration <= LONGEST
         assert read.matchers or threaded
-        assert all(one.operator is Operator.EQUAL and one.value for one in read.matchers)
+        sets = spread(read.matchers)
+        assert sets is not None
+        assert all(value for one in sets for _, value in one)
 
 
 NAME = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)

@@ -4,9 +4,11 @@ import html
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -15,6 +17,7 @@ from receiver.sandbox.notify import AlertmanagerConfig
 from receiver.sandbox.server import serve_sandbox
 from receiver.sandbox.state import Message
 from receiver.store.base import Asked
+from tests.real_alertmanager import wall_clock
 from tests.stage import PRODUCTION, Stage, app_of, bot_of, played, source
 from tests.stage import words as said
 from tests.stories.bodies import alert
@@ -88,13 +91,95 @@ async def test_each_question_is_answered(tmp_path: Path) -> None:
         assert "#1" in words(await say(at, "alerts"))
         assert "fire: 0" in words(await say(at, 'alerts severity="nothing"'))
         assert "silence alertname=" in words(await say(at, "help"))
-        assert "card_first" in words(await say(at, "why 1"))
+        why = words(await say(at, "why 1"))
+        assert "Now firing: 2 of 2 alerts fire" in why
+        assert f"Card ops:{PRODUCTION}: up to date; last: card: it began to fire" in why
         assert "no such incident" in words(await say(at, "why 99"))
-        wrong = words(await say(at, "silence a=~b 2h"))
+        wrong = words(await say(at, "silence a=~b.* 2h"))
         assert "label=value" in wrong
         assert "Write: silence" in wrong
         assert "Nothing that fires matches" in words(await say(at, "silence a=b 2h"))
         assert "no such list" in words(await say(at, "oncall nobody"))
+
+
+async def test_the_list_has_what_other_tools_silenced_and_says_who_cannot_be_asked(
+    tmp_path: Path,
+) -> None:
+    lost = {**source("http://127.0.0.1:9"), "name": "lost"}
+    async with serve_alertmanager(AlertmanagerConfig()) as made:
+        keys: dict[str, Any] = {"alertmanagers": [source(made.url), lost]}
+        async with talking(tmp_path, **keys) as at, httpx.AsyncClient() as http:
+            for number in range(12):
+                await _elsewhere(http, made.url, number)
+            name = alert()["labels"]["alertname"]
+            await say(at, f"silence alertname={name} 2d ours")
+            first = words(await say(at, "silences"))
+            assert "Silences that hold: 13" in first
+            assert "(prod, zhao, made elsewhere)" in first
+            assert "host=h0 " in first
+            assert "host=h11" not in first
+            assert "Page 1 of 2" in first
+            assert "lost did not answer" in first
+            second = words(await say(at, "静默列表 2"))
+            assert "host=h11" in second
+            assert "李雷, made here" in second
+
+
+async def _elsewhere(http: httpx.AsyncClient, url: str, number: int) -> None:
+    now = datetime.fromtimestamp(wall_clock() / 1000, UTC)
+    matcher = {"name": "host", "value": f"h{number}", "isRegex": False, "isEqual": True}
+    body = {
+        "matchers": [matcher],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=number + 1)).isoformat(),
+        "createdBy": "zhao",
+        "comment": "new **disks**",
+    }
+    assert (await http.post(f"{url}/api/v2/silences", json=body)).is_success
+
+
+async def test_an_expression_that_names_its_values_makes_one_silence_for_each(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path) as at:
+        await at.fire(alert(), alert(instance="db-1"), alert(instance="db-2"))
+        await at.quiet()
+        text = words(await say(at, 'silence instance=~"db-1|db-2|db-9" 1h rack'))
+        assert len(_SILENCED.findall(text)) == 2, text
+        assert "Nothing that fires matches instance=db-9: not silenced" in text
+        muted = (await at.incident(1))["silences"]
+        assert [one["state"] for one in muted] == ["active", "active"]
+        refused = words(await say(at, "silence instance=~db-1, severity!=critical 1h"))
+        assert "no != or !" in refused
+        assert len((await at.incident(1))["silences"]) == 2
+
+
+async def test_a_broad_silence_by_command_is_approved_by_another_on_the_card(
+    tmp_path: Path,
+) -> None:
+    rules = [
+        {"who": ["ou_li"], "may": ["silence"], "broad": 1},
+        {"who": ["all"], "may": ["acknowledge", "approve"]},
+    ]
+    async with talking(tmp_path, policy=rules) as at:
+        name = alert()["labels"]["alertname"]
+        text = words(await say(at, f"silence alertname={name} 2h drill"))
+        assert f"李雷 asks to silence alertname={name} (2 firing)" in text
+        assert "somebody else must approve it on the card #1" in text
+        assert "in this chat" in text
+        private = at.desk.tenant.p2p(at.app, at.people["李雷"])
+        again = words(await say(at, f"silence alertname={name} 1h x", chat=private.chat_id))
+        assert "awaits approval" in again
+        card = await at.message()
+        await at.shows(card, "drill")
+        assert (await at.incident(1))["silences"] == []
+        own = await at.click(card, "approve", who="李雷")
+        assert "ask a colleague" in str(own)
+        await at.click(card, "approve", who="韩梅梅")
+        await at.turns(card, "grey")
+        kinds = [line["kind"] for line in (await at.incident(1))["timeline"]]
+        assert kinds.index("approval_requested") < kinds.index("approved")
+        assert kinds.count("silence_active") == 1
 
 
 async def test_in_a_cards_thread_the_card_is_meant(tmp_path: Path) -> None:
