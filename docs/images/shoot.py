@@ -25,7 +25,7 @@ MARGIN = 8
 SAID = (
     ("alerts", "Incidents that fire"),
     ("silence DiskFull 2h new disk arrives at noon", "Silenced"),
-    ("silences", "Silences made here"),
+    ("silences", "Silences that hold"),
 )
 
 

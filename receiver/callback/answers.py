@@ -37,7 +37,9 @@ _FORMS: dict[CommandKind, Said] = {
 }
 _MEANINGS: dict[CommandKind, Said] = {
     CommandKind.ALERTS: Said("正在告警的事件", "what fires"),
-    CommandKind.SILENCES: Said("在此创建、仍有效的静默", "the silences made here that hold"),
+    CommandKind.SILENCES: Said(
+        "生效的静默,在别处创建的也列出", "the silences that hold, whoever made them"
+    ),
     CommandKind.SILENCE: Said(
         "静默匹配的告警,最长 7d;回复卡片时可不写标签",
         "mute what matches, 7d at most; in a card's thread without labels",

@@ -52,7 +52,7 @@ async def test_a_silence_is_asked_for_and_ended_in_words(browser: Browser, tmp_p
             await page.get_by_test_id("say-alone").click()
             await expect(page.get_by_test_id("say-call")).to_have_count(0)
             await ask(page, "silences")
-            await shows(page, "Silences made here: 1")
+            await shows(page, "Silences that hold: 1")
             await ask(page, "告警 severity=~(")
             await shows(page, "This is no matcher")
             if pictures:
