@@ -19,7 +19,7 @@ from receiver.domain.chart import MINUTE, Span, Unasked
 OLDEST = (0, 25)
 _OK = 200
 _UNAUTHORISED = (401, 403)
-_READ = (("/alerts", "alerts"), ("/silences", "silences"))
+_READ = (("/alerts", "alerts"), ("/silences", "silences"), ("/alerts/groups", "alert groups"))
 
 
 class _Version(msgspec.Struct, frozen=True):

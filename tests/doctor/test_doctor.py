@@ -49,6 +49,7 @@ async def test_nothing_is_wrong_where_all_is_well(well: Ward) -> None:
         "its API answers, version 0.33.1",
         "its alerts can be read",
         "its silences can be read",
+        "its alert groups can be read",
     ):
         assert expected in said, said
 
