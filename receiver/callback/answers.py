@@ -170,7 +170,8 @@ def silences_answer(found: Sequence[Standing], page: int, unanswered: Mapping[st
     page = min(page, pages)
     first = (page - 1) * SILENCES_MOST
     lines: list[Line] = [_standing(one) for one in found[first : first + SILENCES_MOST]]
-    for source, problem in sorted(unanswered.items())[:UNANSWERED_MOST]:
+    for source, said in sorted(unanswered.items())[:UNANSWERED_MOST]:
+        problem = cut(said, COMMENT_SHOWN)
         lines.append(
             (
                 Said(
