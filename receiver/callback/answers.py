@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from receiver.callback.toast import Toast
-from receiver.channels.feishu.answer_card import Answer, Line
+from receiver.channels.feishu.answer_card import Answer, Line, render_answer
+from receiver.channels.feishu.size import APP_BYTES
 from receiver.domain.alternatives import SETS_MOST
 from receiver.domain.command import NAMES, CommandKind, Mistake, Problem
 from receiver.domain.incident import Incident
@@ -15,12 +16,14 @@ from receiver.phrases.story import Event, Now, event_line, now_lines, title_of
 from receiver.store.base import Entry, Snapshot
 
 SHOWN_MOST = 15
-SILENCES_MOST = 10  # of one page
+SILENCES_MOST = 8  # of one page
 UNANSWERED_MOST = 5
 NAME_LIMIT = 40
-MATCHERS_SHOWN = 120
+MATCHERS_SHOWN = 100
 COMMENT_SHOWN = 80
-EVENT_SHOWN = 140
+# Lines of a timeline, and characters of each part of a line: what fits is shown.
+WHY_LADDER = ((SHOWN_MOST, 140), (11, 100), (7, 60), (3, 30))
+STANDING_MOST = 4  # owners, silences and cards of an incident, each
 _NEXT = Said("静默列表 <页>", "silences <page>")
 
 _FORMS: dict[CommandKind, Said] = {
@@ -171,7 +174,7 @@ def silences_answer(found: Sequence[Standing], page: int, unanswered: Mapping[st
     first = (page - 1) * SILENCES_MOST
     lines: list[Line] = [_standing(one) for one in found[first : first + SILENCES_MOST]]
     for source, said in sorted(unanswered.items())[:UNANSWERED_MOST]:
-        problem = cut(said, COMMENT_SHOWN)
+        problem = cut(said, NAME_LIMIT)
         lines.append(
             (
                 Said(
@@ -251,18 +254,26 @@ def awaits_line(asked: Request, incident: Incident, *, here: bool) -> Line:
 
 
 def why_answer(now: Now, entries: Sequence[Entry]) -> Answer:
-    """Tell where an incident stands and what it went through, the newest last."""
+    """Tell where an incident stands and what it went through: as many lines as fit."""
+    for most, width in WHY_LADDER:
+        answer = _why(now, entries, most, width)
+        if len(render_answer(answer).encode()) < APP_BYTES:
+            break
+    return answer
+
+
+def _why(now: Now, entries: Sequence[Entry], most: int, width: int) -> Answer:
     events = [Event(one.at, one.kind, one.detail, one.actor) for one in entries]
-    lines = now_lines(now, events)
-    hidden = max(len(events) - SHOWN_MOST, 0)
+    lines = now_lines(now, events, STANDING_MOST)
+    hidden = max(len(events) - most, 0)
     if hidden:
         lines.append((Said(f"更早的 {hidden} 条从略", f"{hidden} earlier lines are left out"),))
-    lines += [event_line(one) for one in events[-SHOWN_MOST:]]
-    return Answer(both(f"#{now.id} {now.title}"), tuple(_short(line) for line in lines))
+    lines += [event_line(one) for one in events[-most:]]
+    return Answer(both(f"#{now.id} {now.title}"), tuple(_short(line, width) for line in lines))
 
 
-def _short(line: Line) -> Line:
+def _short(line: Line, width: int) -> Line:
     return tuple(
-        piece if isinstance(piece, int) else Said(*(cut(text, EVENT_SHOWN) for text in piece))
+        piece if isinstance(piece, int) else Said(*(cut(text, width) for text in piece))
         for piece in line
     )
