@@ -21,7 +21,16 @@ from receiver.deliver.news import Note
 from receiver.deliver.quota import Stance
 from receiver.deliver.watch import Watch
 from receiver.domain.card import Call, Card
-from receiver.domain.escalated import CallState, Plan, Via
+from receiver.domain.escalated import (
+    MONTH_SPENT,
+    NO_CARD,
+    NO_ROOM,
+    NOBODY,
+    NOT_NEEDED,
+    CallState,
+    Plan,
+    Via,
+)
 from receiver.domain.escalation import Told
 from receiver.domain.outcome import Delivered, Outcome, Rejected, RejectReason, Retry, RetryReason
 from receiver.domain.ownership import is_owned
@@ -43,9 +52,6 @@ CALLS: Mapping[Via, Call] = {
     Via.SMS: Call.URGENT_SMS,
     Via.PHONE: Call.URGENT_PHONE,
 }
-NOBODY = "nobody to call: the list is empty, or the app knows none of them"
-NOT_NEEDED = "not needed any more: nobody was called"
-NO_CARD = "no app that can do this shows the card"
 
 
 class _Made(NamedTuple):
@@ -220,7 +226,7 @@ class Escalator:
         means = self._means
         call = _kind(taking.step.via, channel)
         if self._watch.stance(channel, means.now()) is Stance.SPENT:
-            return _Made(Rejected(RejectReason.QUOTA, "the month's calls are used up"))
+            return _Made(Rejected(RejectReason.QUOTA, MONTH_SPENT))
         limits = channel.limits(call, split_target(card.target)[1], card.message_id)
         if not await self._has_room(limits):
             return None
@@ -326,7 +332,7 @@ def _pause(made: _Made, tries: int) -> int:
 
 def _unanswered(made: _Made | None) -> Told:
     if made is None:
-        return Told(CallState.FAILED, problem="no room within the platform's limits")
+        return Told(CallState.FAILED, problem=NO_ROOM)
     return Told(CallState.UNKNOWN, problem=f"no answer: {made.outcome}")
 
 

@@ -5,6 +5,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 CALLS_KEPT = 12
+# Why a step called nobody, where no platform was asked.
+NOBODY = "nobody to call: the list is empty, or the app knows none of them"
+NO_CARD = "no app that can do this shows the card"
+NO_ROOM = "no room within the platform's limits"
+NOT_NEEDED = "not needed any more: nobody was called"
+MONTH_SPENT = "the month's calls are used up"
 
 
 class Via(StrEnum):

@@ -97,7 +97,7 @@ async def test_a_quota_that_is_used_up_is_seen_on_the_card(
         at.later(5 * MINUTE)
         await at.until(lambda: at.buzzes() == [("phone", ("李雷",))])
         await at.shows(card, "Phoned")
-        await person.sees_both(card, "quota of urgent messages is used up", "短信通知未成功")
+        await person.sees_both(card, "quota of urgent messages is used up", "加急额度已用完")
         await person.sees_both(card, "Phoned 李雷", "已电话通知 李雷")
         await expect(page.get_by_test_id("buzzes")).to_contain_text("电话加急 李雷")
         await person.picture("quota")

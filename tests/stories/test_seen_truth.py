@@ -109,6 +109,12 @@ async def test_silenced_with_amtool_and_ended_there(browser: Browser, tmp_path: 
         await at.turns(card, "orange")
         await person.sees_both(card, "it still fires", "仍在告警")
         await person.picture("over")
+        await person.is_("韩梅梅")
+        await person.presses(card, "🔕 再次静默 · 1 小时")
+        await person.told("已静默")
+        await person.sees_colour(card, "grey")
+        states = [(one["status"]["state"], one["createdBy"]) for one in await server.silences()]
+        assert sorted(states) == [("active", "韩梅梅"), ("expired", "zhao")]
 
 
 async def test_inhibited_by_what(browser: Browser, tmp_path: Path) -> None:

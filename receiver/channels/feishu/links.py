@@ -60,11 +60,12 @@ def _candidates(
     yield say(Phrase.LINK_CONSOLE), console(view)
 
 
-def console(view: View) -> str:
-    """Return where the whole incident can be read; empty where there is no such place."""
+def console(view: View, incident: int = 0) -> str:
+    """Return where the whole incident, or another, can be read; empty without such a place."""
     if not view.console_url:
         return ""
-    return safe_url(f"{view.console_url.rstrip('/')}/incidents/{view.incident.id}")
+    number = incident or view.incident.id
+    return safe_url(f"{view.console_url.rstrip('/')}/incidents/{number}")
 
 
 def _silences(view: View, annotations: Mapping[str, str]) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from receiver.channels.base import View
 from receiver.channels.feishu.facts import Facts
 from receiver.channels.feishu.frame import note
+from receiver.channels.feishu.links import console
 from receiver.channels.feishu.markdown import moment, short
 from receiver.channels.feishu.parts import joined, markdown
 from receiver.channels.feishu.size import Json
-from receiver.domain.incident import Ending, Incident, Member, suppressed
+from receiver.domain.incident import Ending, Member, suppressed
 from receiver.domain.reason import State
 from receiver.domain.succession import HEIRS_MOST
 from receiver.domain.suppression import Held, Outside, unmarked
@@ -24,7 +25,7 @@ def truth_lines(view: View, facts: Facts, most: int) -> list[Json]:
     """Return the lines, at most ``most`` of them about silences made elsewhere."""
     incident = view.incident
     if facts.state is State.RESOLVED:
-        return _ended(incident)
+        return _ended(view)
     found: list[Json] = []
     firing = [member for member in view.members if member.firing and member.held is not None]
     fires = any(one.firing and not suppressed(incident, one) for one in view.members)
@@ -34,7 +35,7 @@ def truth_lines(view: View, facts: Facts, most: int) -> list[Json]:
     found += _muted(firing, Phrase.INHIBITED_BY, "⏸️", lambda held: held.inhibitors)
     found += _muted(firing, Phrase.MUTED_BY, "🌙", lambda held: held.intervals)
     if incident.ancestors:
-        found.append(note(say(Phrase.TAKES_OVER, incidents=_numbers(incident.ancestors))))
+        found.append(note(say(Phrase.TAKES_OVER, incidents=_numbers(view, incident.ancestors))))
     if incident.stale_since:
         source = short(incident.source, NAME_LIMIT)
         said = say(Phrase.STALE_LONG, source=source, time=moment(incident.stale_since))
@@ -42,17 +43,20 @@ def truth_lines(view: View, facts: Facts, most: int) -> list[Json]:
     return found
 
 
-def _ended(incident: Incident) -> list[Json]:
+def _ended(view: View) -> list[Json]:
+    incident = view.incident
     if incident.ending is Ending.SUPERSEDED:
-        said = say(Phrase.SUPERSEDED_BY, incidents=_numbers(incident.heirs))
+        said = say(Phrase.SUPERSEDED_BY, incidents=_numbers(view, incident.heirs))
         return [markdown(joined(("🔀", said), " "))]
     return [note(say(Phrase.GONE_LONG))] if incident.ending is Ending.GONE else []
 
 
-def _numbers(incidents: Iterable[int]) -> str:
-    told = [f"#{number}" for number in incidents]
-    more = [f"+{len(told) - HEIRS_MOST}"] if len(told) > HEIRS_MOST else []
-    return ", ".join((*told[:HEIRS_MOST], *more))
+def _numbers(view: View, incidents: Iterable[int]) -> str:
+    """Name incidents by their numbers, each with where it can be read if there is such a place."""
+    pages = [(number, console(view, number)) for number in incidents]
+    told = [f"[#{one}]({page})" if page else f"#{one}" for one, page in pages[:HEIRS_MOST]]
+    more = [f"+{len(pages) - HEIRS_MOST}"] if len(pages) > HEIRS_MOST else []
+    return ", ".join((*told, *more))
 
 
 def _outside(silence: Outside, firing: list[Member]) -> list[Json]:

@@ -1,11 +1,14 @@
 """What a card says of its source's truth; that such cards are valid, test_card looks at."""
 
+from dataclasses import replace
+
 import pytest
 
 from receiver.channels.feishu.card import render_app, render_bot
 from receiver.domain.card import Rung
+from receiver.domain.escalated import NOBODY, Called, CallState, Escalated, Via
 from tests.channels.feishu.reading import card_of, clicks, tags, texts
-from tests.channels.views import stories
+from tests.channels.views import NOW, stories
 
 STORIES = stories()
 SAYS = {
@@ -53,3 +56,30 @@ def test_what_is_over_has_no_controls_and_no_word_of_recovery(name: str) -> None
     assert clicks(content) == []
     assert "resolved" not in content["config"]["summary"]["i18n_content"]["en_us"].lower()
     assert "已恢复" not in render_bot(STORIES[name], Rung.WHOLE)
+
+
+def test_where_incidents_can_be_read_their_numbers_lead_there() -> None:
+    shown = replace(STORIES["superseded"], console_url="https://r.example.com/")
+    said = texts(card_of(render_app(shown, Rung.WHOLE)))
+    assert "[#13](https://r.example.com/incidents/13), [#14](" in said
+
+
+@pytest.mark.parametrize(
+    ("problem", "en", "zh"),
+    [
+        ("code 230024 Reach the limit.: x", "used up: an administrator", "加急额度已用完"),
+        ("code 230052 <at id=all></at>", "settings forbid", "群设置不允许加急"),
+        (NOBODY, "the list is empty", "名单为空"),
+        ("code 1 *odd* <at id=all></at>", "odd", "odd"),
+    ],
+)
+def test_why_nobody_was_called_is_told_in_the_readers_language(
+    problem: str, en: str, zh: str
+) -> None:
+    call = Called(1, 0, Via.SMS, NOW, state=CallState.FAILED, problem=problem)
+    shown = STORIES["stale"]
+    shown = replace(shown, incident=shown.incident._replace(escalated=Escalated(calls=(call,))))
+    content = card_of(render_app(shown, Rung.WHOLE))
+    assert en in texts(content)
+    assert zh in texts(content, "zh_cn")
+    assert "<at" not in texts(content)
