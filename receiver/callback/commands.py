@@ -253,7 +253,7 @@ class Commands:
             return told(Said("值班", "On call"), (none,), good=not command.id)
         lines: list[Line] = []
         for name in names:
-            people = [_called(each, asker.channel) for each in duty[name]]
+            people = [await _called(each, asker.channel) for each in duty[name]]
             who = ", ".join(people)
             lines.append((Said(f"{name}: {who or '无人'}", f"{name}: {who or 'nobody'}"),))
         return told(Said("值班", "On call"), *lines)
@@ -323,5 +323,7 @@ def _names(channel: Channel) -> Callable[[str], str]:
     return channel.known_name if isinstance(channel, Directory) else lambda _: ""
 
 
-def _called(who: str, channel: Channel) -> str:
-    return _names(channel)(who) or who
+async def _called(who: str, channel: Channel) -> str:
+    """Name somebody, who is on a list by an id or an address."""
+    found = await channel.people((who,)) if "@" in who else (who,)
+    return (_names(channel)(found[0]) if found else "") or who

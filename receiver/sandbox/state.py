@@ -235,7 +235,7 @@ class Tenant:
             chat_id = self.ids.named("oc_", "p2p", *key)
             self.chats[chat_id] = Chat(
                 chat_id=chat_id,
-                name=user.name,
+                name=f"{app.name} · {user.name}",
                 kind="p2p",
                 members=[user.open_id],
                 apps={app.app_id},

@@ -48,10 +48,10 @@ export function createChatPane(pane, model, services) {
   const view = { scroller, feed, pill, head, model, services, nodes: new Map(), limit: PAGE, missed: 0, shownChat: null };
   scroller.append(feed);
   const say = h("div", { class: "say", data: { testid: "say" } });
-  view.composer = createComposer(say, model, services);
+  const toBottom = () => { scroller.scrollTop = scroller.scrollHeight; setMissed(view, 0); };
+  view.composer = createComposer(say, model, { ...services, sent: toBottom });
   clear(pane, head, h("div", { class: "pane-body" }, scroller, pill), say);
   scroller.addEventListener("scroll", () => { if (atBottom(scroller)) setMissed(view, 0); });
-  const toBottom = () => { scroller.scrollTop = scroller.scrollHeight; setMissed(view, 0); };
   return {
     redraw: () => redraw(view),
     upsert: (message, isNew) => upsert(view, message, isNew),
@@ -90,7 +90,12 @@ function redraw(view) {
 
 function drawHead({ head, services }, chat) {
   clear(head, h("button", { type: "button", class: "icon-button back", "aria-label": t("back"), on: { click: services.back } }, icon("back")),
-    chat ? [avatar(chat.name, "group"), h("div", { class: "pane-title" }, h("h1", { text: chat.name }), h("span", { text: t("members", { n: chat.members.length }) }))] : null);
+    chat ? [avatar(chat.name, "group"), h("div", { class: "pane-title" }, h("h1", { text: chat.name }), h("span", { text: membership(chat) }))] : null);
+}
+
+function membership(chat) {
+  if (chat.kind === "p2p") return t("private");
+  return t(chat.members.length === 1 ? "member" : "members", { n: chat.members.length });
 }
 
 function earlier(view, chat) {

@@ -6,7 +6,7 @@ import { showToast } from "./feedback.js";
 import { t } from "./i18n.js";
 import { previewOf } from "./preview.js";
 
-// `services`: {me(), opened(chat)}; what is being written survives a redraw, in another chat it is another text.
+// `services`: {me(), opened(chat), sent()}; what is being written survives a redraw, in another chat it is another text.
 export function createComposer(root, model, services) {
   const view = { texts: new Map(), answers: new Map(), calls: true };
   const field = h("input", { type: "text", class: "say-text", autocomplete: "off", maxlength: "2000", data: { testid: "say-text" } });
@@ -14,6 +14,7 @@ export function createComposer(root, model, services) {
     const text = field.value.trim();
     const chat = model.chats.get(model.open);
     if (!text || !chat) return;
+    services.sent(); // whoever writes looks at what comes of it
     const answer = await postSay({ chat_id: chat.chat_id, open_id: services.me(), text: addressed(text, chat, model, view), reply_to: view.answers.get(chat.chat_id) ?? "" });
     if (answer === null || answer.error) { showToast({ type: "error", content: answer?.error ?? t("networkError") }); return; }
     view.texts.delete(chat.chat_id);
