@@ -97,6 +97,7 @@ class Stages:
         world = self._on.world
         means = TruthMeans(
             subjects=lambda: assembly.subjects_of(self._on.parts()),
+            configured=lambda: [one.name for one in self._on.parts().config.alertmanagers],
             store=self._on.store,
             metrics=self._on.metrics.reconciling,
             log=self._on.logs("reconcile"),

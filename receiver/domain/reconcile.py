@@ -108,7 +108,8 @@ def is_fresh(incident: Incident, truth: Truth, now: int) -> bool:
 def unheard(known: Incident, rules: TruthRules, now: int) -> Corrected:
     """Decide what a source's silence does to an incident: after a while the card says so."""
     silent = now - rules.answered_at >= rules.stale_after
-    if known.closed_at is not None or known.stale_since or not silent:
+    asked = known.kind is Kind.ALERTS and known.closed_at is None
+    if not asked or known.stale_since or not silent:
         return SAME
     since = max(rules.answered_at, 1)
     incident = known._replace(

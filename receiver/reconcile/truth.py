@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -49,10 +49,12 @@ class Subject(NamedTuple):
 class Means:
     """What the reconciler reaches; ``subjects`` are those of the configuration in force.
 
-    ``luck`` is a number in [0, 1). ``sleep`` waits for an event, for so many seconds at most.
+    ``configured`` names those that cannot be asked too. ``luck`` is a number in [0, 1).
+    ``sleep`` waits for an event, for so many seconds at most.
     """
 
     subjects: Callable[[], Mapping[str, Subject]]
+    configured: Callable[[], Collection[str]]
     store: Store
     metrics: Reconciling
     log: FilteringBoundLogger
@@ -62,6 +64,17 @@ class Means:
     sleep: Callable[[asyncio.Event, float], Awaitable[None]]
     wake: Callable[[], None]
     trouble: Trouble
+
+
+_FORSAKEN = Unanswered("it is configured no more")
+
+
+def _title(source: str) -> str:
+    return f"{source}: Alertmanager cannot be asked, its cards may be out of date"
+
+
+def _cause(source: str) -> str:
+    return f"unanswered:{source}"
 
 
 class _Course:
@@ -104,7 +117,7 @@ class _Course:
         """Ask, correct, and return after how many ms to ask again."""
         means, name = self._means, self._name
         started, asked = means.timer(), means.now()
-        told = await subject.asker.truth(asked)
+        told = await self._ask(subject, asked)
         now = means.now()
         if isinstance(told, Truth):
             self._answered_at = told.at
@@ -124,6 +137,14 @@ class _Course:
             means.log.info("corrected", source=name, **_counted(done.corrected))
         await self._tell(told, subject, now)
         return self._pause(told, subject, now)
+
+    async def _ask(self, subject: Subject, asked: int) -> Truth | Unanswered:
+        """Ask; a fault of ours is no answer either, and after a while the cards must say so."""
+        try:
+            return await subject.asker.truth(asked)
+        except Exception as fault:
+            self._means.log.exception("fault while asking", source=self._name)
+            return Unanswered(f"a fault of the receiver: {type(fault).__name__}; see its log")
 
     async def _tell(self, told: Truth | Unanswered, subject: Subject, now: int) -> None:
         """Count the round, and tell the operators of a source that cannot be asked."""
@@ -147,8 +168,7 @@ class _Course:
         self._told = lasts
         name = self._name
         text = told.problem if isinstance(told, Unanswered) else "It answers again."
-        title = f"{name}: Alertmanager cannot be asked, its cards may be out of date"
-        await self._means.trouble(title, text, f"unanswered:{name}", lasts)
+        await self._means.trouble(_title(name), text, _cause(name), lasts)
 
     def _pause(self, told: Truth | Unanswered, subject: Subject, now: int) -> int:
         pause = int(subject.every * (1 + SPREAD * (2 * self._means.luck() - 1)))
@@ -204,6 +224,7 @@ class Reconciler:
             while not self._stopped:
                 self._changed.clear()
                 self._take_up()
+                await self._forsake()
                 await self._changed.wait()
         finally:
             await self._end()
@@ -217,6 +238,22 @@ class Reconciler:
         for name in names - self._tasks.keys():
             course = self._courses[name] = _Course(name, self._means)
             self._tasks[name] = asyncio.create_task(course.run())
+
+    async def _forsake(self) -> None:
+        """Mark the open cards of sources that are configured no more: nobody tells of them."""
+        means = self._means
+        try:
+            left = set(await means.store.open_sources()) - set(means.configured())
+            for name in sorted(left):
+                now = means.now()
+                rules = TruthRules(stale_after=0, answered_at=now)
+                done = await means.store.reconcile(name, _FORSAKEN, rules, now)
+                if done.corrected:
+                    means.wake()
+                    means.log.warning("source is configured no more", source=name)
+                await means.trouble(_title(name), "It is configured no more.", _cause(name), False)
+        except Unavailable as failure:
+            means.log.warning("truth waits for the store", problem=str(failure))
 
     async def _end(self) -> None:
         for task in self._tasks.values():

@@ -279,6 +279,9 @@ class Store(Protocol):
     ) -> Reconciled:
         """Bring a source's open incidents in line with what it says, or cannot be asked."""
 
+    async def open_sources(self) -> Sequence[str]:
+        """Return the sources, agents too, that have open incidents."""
+
     async def next_escalation(self) -> int | None:
         """Return when an escalation must be looked at (Unix ms); None where there is none."""
 

@@ -58,6 +58,10 @@ class Reading:
         """Return where the totals are not what the rows say (see the protocol)."""
         return (await asyncio.to_thread(selfcheck, self._path))[1]
 
+    async def open_sources(self) -> Sequence[str]:
+        """Return whose incidents are open (see the protocol)."""
+        return await self._look(lambda db: [row[0] for row in db.execute(sql.OPEN_SOURCES)])
+
     async def snapshot(self, incident: int) -> Snapshot | None:
         """Return an incident with its alerts (see the protocol)."""
         return await self._look(lambda db: load_snapshot(db, incident))

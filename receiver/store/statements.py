@@ -24,6 +24,7 @@ ESCALATIONS = (
 )
 NEXT_ESCALATION = "SELECT MIN(escalate_at) FROM incidents WHERE escalate_at IS NOT NULL"
 NEXT_LAPSE = "SELECT MIN(lapse_at) FROM incidents WHERE lapse_at IS NOT NULL"
+OPEN_SOURCES = "SELECT DISTINCT source FROM incidents WHERE closed_at IS NULL"
 OPEN_OF_SOURCE = (
     "SELECT id, value FROM incidents WHERE source = ? AND id > ? AND closed_at IS NULL"
     " ORDER BY id LIMIT ?"

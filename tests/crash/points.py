@@ -218,6 +218,7 @@ store.sqlite:SqliteStore.answered             a command: test_people.py kills th
 store.sqlite:SqliteStore.alive                a command
 store.reading:Reading.card_of                 a command, or a note
 store.reading:Reading.audit                   the API
+store.reading:Reading.open_sources            the reconciler
 store.sqlite:SqliteStore.lapse                the clock: silences that end
 store.sqlite:SqliteStore.intents              start: silences that were asked for
 store.sqlite:SqliteStore.abandon              a target that is no longer configured

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from receiver.domain.incident import Rules
+from receiver.domain.incident import Kind, Rules
 from receiver.domain.reason import TruthReason
 from receiver.domain.reconcile import STALE_AFTER, nowhere
 from receiver.domain.truth import WARM_UP, Truth, Unanswered
@@ -64,6 +64,11 @@ class Bench:
     aparts: list[float] = field(default_factory=list)
     reconciler: Reconciler = field(init=False)
 
+    @property
+    def configured(self) -> list[str]:
+        """Name the sources that are configured."""
+        return list(self.subjects)
+
     def add(self, name: str, asked: Asked) -> Asked:
         """Configure a source."""
         self.subjects[name] = Subject(asked, EVERY, WARM_UP, STALE_AFTER, Rules(), nowhere)
@@ -87,7 +92,14 @@ class Bench:
 
     async def trouble(self, title: str, text: str, cause: str, lasts: bool) -> None:  # noqa: ARG002
         """Note what the operators are told."""
-        self.told.append((cause, lasts))
+        async with self.resting:
+            self.told.append((cause, lasts))
+            self.resting.notify_all()
+
+    async def heard(self, cause: str) -> None:
+        """Wait until the operators were told of the end of something."""
+        async with self.resting, asyncio.timeout(10):
+            await self.resting.wait_for(lambda: (cause, False) in self.told)
 
     async def closed(self, incident: int = 1) -> bool:
         """Say whether an incident is over."""
@@ -113,6 +125,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     made.reconciler = Reconciler(
         Means(
             subjects=lambda: made.subjects,
+            configured=lambda: made.configured,
             store=store,
             metrics=made.metrics.reconciling,
             log=build_logging("info", log)("reconcile"),
@@ -187,8 +200,26 @@ async def test_a_source_that_hangs_or_fails_delays_no_other(bench: Bench) -> Non
         await bench.rested(2)
         bench.reconciler.hurry("prod")
         await bench.rested(3)
-    assert (runs(bench, "answered"), runs(bench, "failed", "other")) == (2, 1)
+    assert (runs(bench, "answered"), runs(bench, "unanswered", "other")) == (2, 1)
     assert b"a fault of ours" in bench.log.getvalue()
+
+
+async def test_cards_of_a_source_that_is_configured_no_more_say_so(bench: Bench) -> None:
+    """Nobody will ever tell of their end; an agent's are not Alertmanager's to tell of."""
+    await bench.store.apply(notice(N1), RULES, NOW)
+    agent = notice(N1)._replace(source="bot", kind=Kind.AGENT)
+    await bench.store.apply(agent, RULES, NOW)
+    bench.add("other", Asked(truth))
+    async with bench.running():
+        await bench.heard("unanswered:prod")
+        found = [await bench.store.snapshot(number) for number in (1, 2)]
+        assert [one.incident.stale_since for one in found if one is not None] == [bench.now, 0]
+        bench.add("prod", Asked(lambda now: truth(now, seen(N1))))
+        bench.reconciler.reload()
+        await bench.rested(3)
+    back = await bench.store.snapshot(1)
+    assert back is not None
+    assert (back.incident.stale_since, back.incident.closed_at) == (0, None)
 
 
 async def test_the_operators_are_told_of_each_end_once(bench: Bench) -> None:
