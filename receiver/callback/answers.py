@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from receiver.callback.toast import Toast
-from receiver.channels.feishu.answer_card import Answer, Line, render_answer
-from receiver.channels.feishu.size import APP_BYTES
+from receiver.channels.feishu.answer_card import Answer, Line, is_whole
 from receiver.domain.alternatives import SETS_MOST
 from receiver.domain.command import NAMES, CommandKind, Mistake, Problem
 from receiver.domain.incident import Incident
@@ -257,7 +256,7 @@ def why_answer(now: Now, entries: Sequence[Entry]) -> Answer:
     """Tell where an incident stands and what it went through: as many lines as fit."""
     for most, width in WHY_LADDER:
         answer = _why(now, entries, most, width)
-        if len(render_answer(answer).encode()) < APP_BYTES:
+        if is_whole(answer):
             break
     return answer
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from receiver.callback.answers import SILENCES_MOST, silences_answer, why_answer
 from receiver.callback.listed import SLOW, Source, ask_all
-from receiver.channels.feishu.answer_card import LINES_MOST, render_answer
-from receiver.channels.feishu.size import APP_BYTES
+from receiver.channels.feishu.answer_card import is_whole
 from receiver.domain.listing import Standing
 from receiver.domain.truth import SeenSilence, Unanswered
 from receiver.phrases.story import Muting, Now, Owner, Shown
@@ -85,8 +84,7 @@ def test_a_page_of_anything_fits_a_card(
     found: list[Standing], page: int, unanswered: dict[str, str]
 ) -> None:
     answer = silences_answer(found, page, unanswered)
-    assert len(answer.lines) <= LINES_MOST
-    assert len(render_answer(answer).encode()) < APP_BYTES
+    assert is_whole(answer)
 
 
 @given(TEXTS, TEXTS, TEXTS)
@@ -105,5 +103,4 @@ def test_an_incident_of_anything_fits_a_card(title: str, detail: str, who: str) 
         cards=(Shown(detail, "open", 2, 1, detail),) * 9,
     )
     answer = why_answer(now, [Entry(NOW, "note", detail, who, "")] * 40)
-    assert len(answer.lines) <= LINES_MOST
-    assert len(render_answer(answer).encode()) < APP_BYTES
+    assert is_whole(answer)

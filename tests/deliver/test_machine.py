@@ -466,7 +466,7 @@ CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 
 TestHistory = History.TestCase
 TestHistory.settings = settings(
-    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=CHECKS
+    max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=CHECKS
 )
 
 

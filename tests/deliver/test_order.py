@@ -132,6 +132,7 @@ def overlapping(starts: list[int], most: int, window: int) -> bool:
     return any(times[last] - times[last - most] < window for last in range(most, len(times)))
 
 
+@pytest.mark.soak(30)
 async def test_a_backlog_of_twenty_chats_uses_nine_tenths_and_critical_cards_are_quick(
     desk: Desk,
 ) -> None:

@@ -21,7 +21,7 @@ from tests.page.cards import (
 )
 from tests.page.stage import Stage, stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 OPTIONS = [option("a", text("甲", "Alpha")), option("b", text("乙", "Beta"))]
 PICKERS = ("date_picker", "picker_time", "picker_datetime")

@@ -11,7 +11,7 @@ from tests.channels.feishu.storms import storms
 from tests.page.cards import Json
 from tests.page.stage import Stage, stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 STORMS = storms()
 

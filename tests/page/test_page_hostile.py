@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.page.cards import TICK, Json, card, md, text
 from tests.page.stage import Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 ACTIVE = "script, iframe, object, embed, link, style, base, meta, form[action], svg a, img, video"
 HOSTILE = (

@@ -7,7 +7,7 @@ from tests.browser import READY
 from tests.page.cards import firing_card
 from tests.page.stage import Stage, stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 
 async def test_the_language_switches_the_page_and_the_cards_and_is_kept(at: Stage) -> None:

@@ -13,7 +13,7 @@ from tests.stage import NOWHERE, Stage, stage
 from tests.stories.charted import METRIC, PAST, charted, charted_by
 from tests.stories.onlooker import Onlooker
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 
 async def test_a_person_sees_what_led_to_the_alert(browser: Browser, tmp_path: Path) -> None:

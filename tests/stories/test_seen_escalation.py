@@ -11,7 +11,7 @@ from tests.stage import NOWHERE, Stage, alert, source
 from tests.stories.duty import MINUTE, Duty, duty
 from tests.stories.onlooker import Onlooker
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 
 # Nothing is asked of it here: its cards are not to say so.

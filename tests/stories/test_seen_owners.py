@@ -11,7 +11,7 @@ from tests.stage import NOWHERE, PRODUCTION, Stage, alert, source, words
 from tests.stories.duty import MINUTE, duty
 from tests.stories.onlooker import Onlooker
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 HAN, LI = "韩梅梅", "李雷"
 KEYS = {

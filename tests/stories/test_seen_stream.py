@@ -12,7 +12,7 @@ from tests.stage import Stage, alert, over, source
 from tests.stories.onlooker import Onlooker
 from tests.stories.test_stream import streaming
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 
 async def test_a_person_works_along_the_long_connection(browser: Browser, tmp_path: Path) -> None:

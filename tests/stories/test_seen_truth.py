@@ -21,7 +21,7 @@ from tests.stage import TOKEN, Stage, controls, notify, source, words
 from tests.stories.duty import Duty, duty
 from tests.stories.onlooker import Onlooker
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 DISK = {"alertname": "DiskFull", "cluster": "east", "instance": "db-1", "severity": "warning"}
 NODE = {"alertname": "NodeDown", "cluster": "east", "severity": "critical"}

@@ -15,7 +15,7 @@ from tests.real_alertmanager import RealAlertmanager, real_alertmanager
 from tests.stage import PRODUCTION, Stage, alert, colour, controls, notify, over, source, stage
 from tests.stories.test_whole_path import ABOUT, ONE, TWO, Reader
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.soak(5)]
 
 MINUTE = 60
 ELSEWHERE = {**ONE, "alertname": "ReplicationLag", "instance": "pg-7"}

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from receiver.channels.feishu.markdown import escape, moment
 from receiver.channels.feishu.parts import joined, markdown, plain_text
-from receiver.channels.feishu.size import Json, written
+from receiver.channels.feishu.size import APP_BYTES, Json, fits, written
 from receiver.channels.feishu.text import line, plain
 from receiver.phrases import Said
 
-LINES_MOST = 40
-LINE_LIMIT = 300
+# Lines, and characters of each piece of one: what fits is shown. A character may take five bytes.
+LADDER = ((40, 300), (40, 120), (40, 60), (20, 40), (8, 20))
 TITLE_LIMIT = 120
+_MORE = Said("…", "…")
 
 # A text in both languages, or a time in Unix ms, which each reader sees in their own zone.
 Piece = Said | int
@@ -27,8 +28,24 @@ class Answer:
 
 
 def render_answer(answer: Answer) -> str:
-    """Return the message; what is more than a card holds was left out, with a word, before."""
-    shown = [_drawn(each) for each in answer.lines[:LINES_MOST]]
+    """Return the message, its texts cut shorter where it would be more than a card holds."""
+    raw = b""
+    for lines, limit in LADDER:
+        raw = written(_message(answer, lines, limit))
+        if fits(raw, APP_BYTES):
+            break
+    return raw.decode()
+
+
+def is_whole(answer: Answer) -> bool:
+    """Say whether an answer fits as it is."""
+    return fits(written(_message(answer, *LADDER[0])), APP_BYTES)
+
+
+def _message(answer: Answer, lines: int, limit: int) -> Json:
+    shown = [_drawn(each, limit) for each in answer.lines[:lines]]
+    if len(answer.lines) > lines:
+        shown.append(_MORE)
     title = Said(*(plain(text, TITLE_LIMIT) for text in answer.title))
     elements: list[Json] = [markdown(joined(shown, "\n"))] if shown else []
     card = {
@@ -37,21 +54,21 @@ def render_answer(answer: Answer) -> str:
         "header": {"title": plain_text(title), "template": answer.colour},
         "body": {"padding": "12px", "elements": elements},
     }
-    return written({"msg_type": "interactive", "content": card}).decode()
+    return {"msg_type": "interactive", "content": card}
 
 
-def _drawn(pieces: Line) -> Said:
-    return joined([_piece(piece) for piece in pieces], "")
+def _drawn(pieces: Line, limit: int) -> Said:
+    return joined([_piece(piece, limit) for piece in pieces], "")
 
 
-def _piece(piece: Piece) -> Said:
+def _piece(piece: Piece, limit: int) -> Said:
     if isinstance(piece, int):
         return Said(moment(piece), moment(piece))
-    return Said(*(escape(_kept(text)) for text in piece))
+    return Said(*(escape(_kept(text, limit)) for text in piece))
 
 
-def _kept(text: str) -> str:
+def _kept(text: str, limit: int) -> str:
     """Return a line of bounded length; a blank at its ends separates it from its neighbours."""
     first = " " if text[:1].isspace() else ""
     last = " " if text[-1:].isspace() else ""
-    return f"{first}{line(text, LINE_LIMIT)}{last}"
+    return f"{first}{line(text, limit)}{last}"
