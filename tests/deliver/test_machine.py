@@ -476,7 +476,7 @@ class LongHistory(History):
 
 TestLongHistory = pytest.mark.soak(LongHistory.TestCase)
 TestLongHistory.settings = settings(
-    max_examples=60,
+    max_examples=35,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=CHECKS,
