@@ -373,14 +373,14 @@ def kills() -> tuple[Kill, ...]:
 
 
 def representative(every: Sequence[Kill]) -> tuple[Kill, ...]:
-    """Return one kill of every third site, moments and phases in turn, and the commit's in full.
+    """Return one kill of every other site, moments and phases in turn, and the commit's in full.
 
     The soak plays the others: each kill costs a start.
     """
     by_site: dict[str, list[Kill]] = {}
     for kill in every:
         by_site.setdefault(kill.site, []).append(kill)
-    found = [some[turn % len(some)] for turn, some in enumerate(by_site.values())][::3]
+    found = [some[turn % len(some)] for turn, some in enumerate(by_site.values())][::2]
     found += [kill for kill in by_site.get(ALWAYS, ()) if kill not in found]
     for phase in {kill.phase for kill in every} - {kill.phase for kill in found}:
         found.append(next(kill for kill in every if kill.phase is phase))
