@@ -7,8 +7,9 @@ from hypothesis import settings
 
 from tests.binaries import current, find
 
-# How long an example takes says more of the machine's load than of the code.
-settings.register_profile("core", deadline=None)
+# How long an example takes says more of the machine's load than of the code. What Hypothesis has
+# chosen for CI stays: there, the same commit is tried with the same examples.
+settings.register_profile("core", parent=settings(), deadline=None)
 settings.load_profile("core")
 
 
