@@ -37,7 +37,7 @@ demo: $(RUN)
 	$(BIN)/receiver demo $(ARGS)
 
 test: $(TEST)
-	$(BIN)/python -m pytest -n 2 -m "not soak and not bench" $(ARGS)
+	$(BIN)/python -m pytest -n 4 -m "not soak and not bench" $(ARGS)
 
 check: $(TEST)
 	$(BIN)/ruff check

@@ -38,6 +38,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         running_prometheus(folder, receiver.metrics_url, RULES) as running,
     ):
         running.wait_for(f'sum_over_time(up{{job="receiver"}}[1m]) >= {SCRAPES}')
+        # What happens every ten seconds alone must have happened once between two scrapes.
+        running.wait_for('increase(receiver_oncall_fetches_total{job="receiver"}[1m]) > 0')
         yield running
 
 
