@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-import msgspec
 from opentelemetry import trace as otel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -34,6 +33,7 @@ from receiver.channels.feishu.callback_answer import (
 from receiver.channels.feishu.callback_answer import (
     ToastKind,
     answer,
+    answer_challenge,
     toast,
 )
 from receiver.channels.feishu.client import FeishuApp
@@ -172,7 +172,7 @@ class FeishuCallback:
     async def _obey(self, verified: Verified, app: CallbackApp) -> tuple[str, bytes]:
         said = verified.said
         if isinstance(said, Challenge):
-            return "challenge", msgspec.json.encode({"challenge": said.text})
+            return "challenge", answer_challenge(said)
         if isinstance(said, Message):
             trace = self._means.tracing.traceparent_of(otel.get_current_span())
             await self._means.hear(app.channel.name, said, trace)

@@ -70,11 +70,6 @@ class Tracing:
             return []
         return [Link(trace.get_current_span(context).get_span_context())]
 
-    def trace_id_of(self, traceparent: str | None) -> str:
-        """Return the trace id of a stored `traceparent` for a timeline line; empty if none."""
-        links = self.link_to(traceparent)
-        return f"{links[0].context.trace_id:032x}" if links else ""
-
     def exemplar_of(self, span: Span) -> dict[str, str] | None:
         """Return a histogram's exemplar for a sampled span; None for one nobody can look up."""
         context = span.get_span_context()

@@ -61,8 +61,8 @@ class Cluster:
         if fate is Fate.LATE:
             self.late.append(comment)
             return Unknown("late")
-        created = self.keep(comment) if _effective(fate) else ""
-        return _answer(fate) or Created(created)
+        created = self.keep(comment) if effective(fate) else ""
+        return answer_of(fate) or Created(created)
 
     async def silences(
         self,
@@ -74,7 +74,7 @@ class Cluster:
             Seen(id=one, status=Status("active" if lives else "expired"), comment=text)
             for (one, lives), text in zip(self.made.items(), self.comments.values(), strict=True)
         )
-        failed = _answer(fate)
+        failed = answer_of(fate)
         # One that was cut off may have missed what the other knows.
         return (Listed(()), failed) if failed else (Listed(seen),) * PEERS
 
@@ -82,9 +82,9 @@ class Cluster:
         """End a silence."""
         fate = await self._fate("expire")
         known = silence_id in self.made
-        if known and _effective(fate):
+        if known and effective(fate):
             self.made[silence_id] = False
-        return _answer(fate) or Expired(gone=not known)
+        return answer_of(fate) or Expired(gone=not known)
 
     async def wait(self, ms: int) -> None:
         """Let time pass."""
@@ -134,13 +134,15 @@ def marked(silence: Silence) -> str:
     return f"x {silence.marker}"
 
 
-def _effective(fate: Fate) -> bool:
+def effective(fate: Fate) -> bool:
+    """Say whether a call took effect, whatever was answered; one may end the task."""
     if fate is Fate.DIES:
         raise asyncio.CancelledError
     return fate in (Fate.DONE, Fate.KEPT, Fate.DIES_KEPT)
 
 
-def _answer(fate: Fate) -> Failure | None:
+def answer_of(fate: Fate) -> Failure | None:
+    """Return how a call failed, as far as its caller can tell; None where it did not."""
     if fate in (Fate.DIES, Fate.DIES_KEPT):
         raise asyncio.CancelledError
     if fate is Fate.NO:

@@ -16,17 +16,14 @@ from receiver.alertmanager.answer import (
     Expired,
     Failure,
     Listed,
-    Refused,
     Seen,
     Status,
-    Unknown,
-    Unreachable,
 )
 from receiver.alertmanager.silences import Outcome, Silencer, Surroundings, body_of
 from receiver.domain.silence import CONFIRM_WITHIN, HOUR, Silence, SilenceState
 from receiver.domain.silencing import Conclusion
 from tests.alertmanager.made import NOW, made
-from tests.alertmanager.model import Fate
+from tests.alertmanager.model import Fate, answer_of, effective
 
 FATES = st.lists(st.sampled_from([fate for fate in Fate if fate is not Fate.LATE]), max_size=14)
 LATER = replace(made(state=SilenceState.EXTENDING, silence_id="s0"), wanted_end=NOW + 3 * HOUR)
@@ -49,9 +46,9 @@ class Holder:
         assert body["matchers"] == self.body["matchers"]
         assert body["startsAt"] == self.body["startsAt"]
         fate = await self._fate("update")
-        if _kept(fate):
+        if effective(fate):
             self.body = {key: value for key, value in body.items() if key != "id"}
-        return _answer(fate) or Created("s0")
+        return answer_of(fate) or Created("s0")
 
     async def silences(
         self,
@@ -59,10 +56,10 @@ class Holder:
     ) -> tuple[Listed | Failure, ...]:
         """Show the silence."""
         fate = await self._fate("look")
-        failed = _answer(fate)
+        failed = answer_of(fate)
         if failed is not None:
             return (failed,)
-        _kept(fate)
+        effective(fate)
         shown = Seen(
             id="s0",
             status=Status(self.state),
@@ -103,22 +100,6 @@ class Holder:
         await asyncio.sleep(0)
         self.now += 10
         return self.script.popleft() if self.script else Fate.DONE
-
-
-def _kept(fate: Fate) -> bool:
-    if fate is Fate.DIES:
-        raise asyncio.CancelledError
-    return fate in (Fate.DONE, Fate.KEPT, Fate.DIES_KEPT)
-
-
-def _answer(fate: Fate) -> Failure | None:
-    if fate in (Fate.DIES, Fate.DIES_KEPT):
-        raise asyncio.CancelledError
-    if fate is Fate.NO:
-        return Refused("HTTP 400: no")
-    if fate is Fate.AWAY:
-        return Unreachable("connection refused")
-    return None if fate is Fate.DONE else Unknown("no answer in time")
 
 
 async def _through_deaths(holder: Holder, silence: Silence) -> Conclusion:
